@@ -1,0 +1,145 @@
+"""What an operator may set: environment variables, or the same names in a `.env` file. Read once, into one frozen object.
+
+Every setting has a default that works. `dustreel doctor` and docs/settings.md list them from here.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from dustreel.base.errors import Misconfigured
+
+PREFIX = "DUSTREEL_"
+
+
+def _rate(value: str) -> str:
+    if not re.fullmatch(r"[1-9]\d{0,8}/(second|minute|hour|day)", value):
+        raise ValueError("must be written like 1200/minute")
+    return value
+
+
+def _url_or_empty(value: str) -> str:
+    if value and not re.match(r"https?://[^/\s]+", value):
+        raise ValueError("must be an http or https URL")
+    return value.rstrip("/")
+
+
+def _exact_addresses(value: str) -> str:
+    for address in filter(None, (part.strip() for part in value.split(","))):
+        if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}", address):
+            raise ValueError("must be exact host:port pairs, separated by commas")
+    return value
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
+Url = Annotated[str, AfterValidator(_url_or_empty)]
+
+
+class Settings(BaseModel):
+    """The service's settings. Field `home` is `DUSTREEL_HOME`, and so on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(Path("dustreel-data"), description="Data folder: embedded database, stored videos, the development token.")
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(8000, ge=0, le=65_535, description="Port that the API listens on; 0 takes any free one.")
+    public_url: Url = Field("", description="The API's address as callers see it; empty means http://HOST:PORT.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged: DEBUG, INFO, WARNING or ERROR.")
+
+    database_url: str = Field("", description="A PostgreSQL server, 15 or newer; empty runs the embedded one.")
+    storage_url: str = Field("", description="Where videos are kept: file:///a/folder; empty means the folder `media` in the data folder.")
+    cdn_url: Url = Field("", description="Address in front of the storage; links to videos begin with it where it is set.")
+
+    providers: str = Field("", description="Who renders, in order of preference, separated by commas; empty means the sandbox.")
+    render_processes: int = Field(
+        0, ge=0, le=64, description="Busy renders at the same time; 0 means one a processor."
+    )
+    light_jobs: int = Field(64, ge=1, le=10_000, description="Jobs that mostly wait which one worker has under way at the same time.")
+
+    jwt_secret: str = Field("", description="Secret for HS256 tokens; 32 characters or more. Empty accepts none.")
+    jwks_url: Url = Field("", description="Where the public keys for signed tokens are published. Empty accepts none.")
+    jwt_issuer: str = Field("", description="Required `iss` of a token, where set.")
+    jwt_audience: str = Field("", description="Required `aud` of a token, where set.")
+
+    price_text: int = Field(10, ge=0, description="DUST for a video from text.")
+    price_image: int = Field(8, ge=0, description="DUST for a video from a picture.")
+    starting_dust: int | None = Field(None, ge=0, description="DUST that a new user begins with; unset: live 0, test 1,000.")
+    refund_cancelled: bool = Field(True, description="Whether cancelling a job that has started gives its DUST back.")
+
+    max_active_jobs: int = Field(20, ge=1, description="Live jobs that a user may have at once.")
+    rate_limit: Rate = Field("1200/minute", description="Requests per user.")
+    submit_limit: Rate = Field("120/minute", description="Submitted jobs per user.")
+    job_ttl_hours: float = Field(24, gt=0, description="How long a job can be asked about after it ended.")
+    render_timeout_seconds: float = Field(900, gt=0, description="How long rendering may take before the job fails.")
+    job_timeout_seconds: float = Field(1_800, gt=0, description="How long a started job may take in all before it fails.")
+    queue_timeout_seconds: float = Field(86_400, gt=0, description="How long a job may wait in the queue before it fails.")
+    beat_seconds: float = Field(2, gt=0, description="How often a worker shows that it lives.")
+    dead_after_seconds: float = Field(10, gt=0, description="How long a worker may be silent before others take its jobs over.")
+
+    cors_origins: str = Field("*", description="Browser origins that may call the API, separated by commas; `*` is any.")
+    fetch_allow: Annotated[str, AfterValidator(_exact_addresses)] = Field(
+        "", description="Exact host:port pairs, separated by commas, that pictures may be fetched from though they are private."
+    )
+
+    @property
+    def base_url(self) -> str:
+        """The API's address as callers see it, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+    @property
+    def media_url(self) -> str:
+        """The storage's address: a file URL when none was set."""
+        return self.storage_url or (self.home.absolute() / "media").as_uri()
+
+    @property
+    def heavy_jobs(self) -> int:
+        return self.render_processes or os.cpu_count() or 1
+
+
+def split(value: str) -> tuple[str, ...]:
+    """The parts of a setting that lists things, without blanks."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def read_settings(environment: Mapping[str, str], *, dotenv: Path | None = None) -> Settings:
+    """Settings from `.env` and the environment, which wins. An empty value is an unset one.
+
+    Raises Misconfigured, in one sentence that names the setting.
+    """
+    said = {**(_read_dotenv(dotenv) if dotenv is not None else {}), **environment}
+    values: dict[str, Any] = {}
+    for name, value in said.items():
+        if not name.startswith(PREFIX):
+            continue
+        field = name.removeprefix(PREFIX).lower()
+        if field not in Settings.model_fields:
+            near = difflib.get_close_matches(name, [env_name(known) for known in Settings.model_fields], n=1)
+            raise Misconfigured(f"{name} is not a setting of Dustreel." + (f" Did you mean {near[0]}?" if near else ""))
+        if value.strip():
+            values[field] = value.strip()
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        reason = first["msg"].removeprefix("Value error, ")
+        raise Misconfigured(f"{env_name(str(first['loc'][0]))} can't be {first['input']!r}: {reason[0].lower()}{reason[1:]}.") from None
+    if settings.jwt_secret and len(settings.jwt_secret) < 32:
+        raise Misconfigured("DUSTREEL_JWT_SECRET is too short: HS256 wants 32 characters or more (RFC 7518, section 3.2).")
+    if settings.dead_after_seconds <= settings.beat_seconds:
+        raise Misconfigured("DUSTREEL_DEAD_AFTER_SECONDS must be longer than DUSTREEL_BEAT_SECONDS, or living workers are taken for dead.")
+    return settings
+
+
+def env_name(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(path).items() if value is not None} if path.is_file() else {}

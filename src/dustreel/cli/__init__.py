@@ -1,0 +1,5 @@
+"""The `dustreel` command."""
+
+from dustreel.cli.commands import main
+
+__all__ = ["main"]

@@ -1,0 +1,217 @@
+"""Every command of `dustreel`: what it takes, and what it prints."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from dustreel import dust, jobs
+from dustreel.base import log
+from dustreel.base.clock import stamp
+from dustreel.base.db import Database, one
+from dustreel.base.errors import DomainError, Misconfigured
+from dustreel.base.ids import RandomIds, parse_uuid, user_of
+from dustreel.base.settings import Settings, env_name, read_settings
+from dustreel.base.vocabulary import Dust, Mode
+from dustreel.callers import Role, keys_of, make_key, revoke_key
+from dustreel.cli import serve as serving
+from dustreel.cli.welcome import welcome
+from dustreel.wiring import database, prices_of, running_service
+
+app = typer.Typer(help="Dustreel: a self-hosted, asynchronous video-generation API.", no_args_is_help=True, add_completion=False)
+keys_app = typer.Typer(help="API keys.", no_args_is_help=False, invoke_without_command=True)
+app.add_typer(keys_app, name="keys")
+
+User = Annotated[str, typer.Argument(metavar="USER", help="A UUID, or a name (which becomes a UUIDv5).")]
+Live = Annotated[bool, typer.Option("--live", help="Live DUST and keys instead of test ones.")]
+
+
+def main() -> None:
+    """The entry point: one sentence and a non-zero exit where the operator can do something, never a traceback."""
+    try:
+        app()
+    except (Misconfigured, DomainError) as wrong:
+        print(f"dustreel: {wrong}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (DUSTREEL_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (DUSTREEL_PORT); 0 takes any free one.")] = None,
+    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Whether a worker runs in this process too.")] = True,
+) -> None:
+    """Answer requests, and render beside it."""
+    settings = _settings(DUSTREEL_HOST=host, DUSTREEL_PORT=None if port is None else str(port))
+    _run(serving.serve(settings, with_worker=worker, ready=welcome))
+
+
+@app.command()
+def worker() -> None:
+    """Only render: a worker on the database and storage that the settings name."""
+    _run(serving.work(_settings()))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+
+    async def run() -> None:
+        async with _database(_settings()):
+            print("The database is up to date.")
+
+    _run(run())
+
+
+@app.command()
+def token(
+    user: User,
+    admin: Annotated[bool, typer.Option("--admin", help="A key that may grant DUST.")] = False,
+    service: Annotated[bool, typer.Option("--service", help="A key that may act for any user.")] = False,
+    live: Live = False,
+    name: Annotated[str, typer.Option(help="A name to tell it by.")] = "",
+) -> None:
+    """Make an API key and print it: the only time that it can be seen."""
+    if admin and service:
+        raise Misconfigured("A key is for an admin or for a service, not for both.")
+    role = Role.ADMIN if admin else Role.SERVICE if service else Role.USER
+
+    async def run() -> None:
+        async with _database(_settings()) as db, db.transaction() as connection:
+            _, secret = await make_key(connection, RandomIds(), user_of(user), mode=_mode(live), role=role, name=name)
+        print(secret)
+
+    _run(run())
+
+
+@keys_app.callback()
+def keys(context: typer.Context, user: Annotated[str | None, typer.Option(help="Of one user only.")] = None) -> None:
+    """List API keys, without their secrets."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def run() -> None:
+        table = Table("id", "key", "user", "mode", "role", "name", "made", "last used", "revoked", box=None)
+        async with _database(_settings()) as db, db.connection() as connection:
+            for key in await keys_of(connection, None if user is None else user_of(user)):
+                moments = (stamp(moment) if moment else "" for moment in (key.created_at, key.last_used_at, key.revoked_at))
+                table.add_row(str(key.id), key.hint + "…", str(key.user_id), key.mode, key.role, key.name, *moments)
+        Console(width=None if sys.stdout.isatty() else 240).print(table)
+
+    _run(run())
+
+
+@keys_app.command()
+def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, from `dustreel keys`.")]) -> None:
+    """Revoke a key: it is refused from now on."""
+
+    async def run() -> None:
+        found = parse_uuid(key_id)
+        async with _database(_settings()) as db, db.transaction() as connection:
+            if found is None or not await revoke_key(connection, found):
+                raise Misconfigured(f"There is no key {key_id}; `dustreel keys` lists them.")
+        print("Revoked.")
+
+    _run(run())
+
+
+@app.command()
+def grant(
+    user: User,
+    amount: Annotated[int, typer.Argument(min=1, max=1_000_000_000, help="DUST to give.")],
+    live: Live = False,
+    reference: Annotated[str | None, typer.Option(help="A name for this grant; given twice, it is granted once.")] = None,
+) -> None:
+    """Give a user DUST, and print the new balance."""
+    settings = _settings()
+
+    async def run() -> None:
+        async with _database(settings) as db, db.transaction() as connection:
+            starting = prices_of(settings).starting(_mode(live))
+            entry = await dust.grant(connection, user_of(user), _mode(live), Dust(amount), reference=reference, starting=starting)
+            account = await dust.balance(connection, user_of(user), _mode(live), starting=starting)
+        if entry is None:
+            print("This had been granted before; nothing was given again.", file=sys.stderr)
+        print(account.balance)
+
+    _run(run())
+
+
+@app.command()
+def balance(user: User, live: Live = False) -> None:
+    """Print a user's DUST."""
+    settings = _settings()
+
+    async def run() -> None:
+        async with _database(settings) as db, db.transaction() as connection:
+            account = await dust.balance(connection, user_of(user), _mode(live), starting=prices_of(settings).starting(_mode(live)))
+        print(f"{account.balance} ({account.held} held, {account.available} available)")
+
+    _run(run())
+
+
+@app.command()
+def audit() -> None:
+    """Check every invariant of jobs, DUST and videos in the database; exit 1 at the first that does not hold."""
+
+    async def run() -> None:
+        async with _database(_settings()) as db, db.transaction() as connection:
+            async for finding in jobs.audit(connection):
+                print(f"{'ok  ' if finding.holds else 'FAIL'}  {finding.invariant}" + (f": {finding.detail}" if finding.detail else ""))
+                if not finding.holds:
+                    raise SystemExit(1)
+
+    _run(run())
+
+
+@app.command()
+def doctor() -> None:
+    """List every setting with its value and meaning, and try what the service needs."""
+    settings = _settings()
+    table = Table("setting", "value", "meaning", box=None)
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        shown = "(set)" if name in ("jwt_secret", "database_url") and value else str(value if value is not None else "")
+        table.add_row(env_name(name), shown, field.description or "")
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+    async def run() -> None:
+        serving.prepare_home(settings)
+        async with running_service(settings) as service, service.db.connection() as connection:
+            row = await one(connection, b"show server_version")
+            assert row is not None
+            print(f"\nDatabase: PostgreSQL {row['server_version']}, schema up to date.\nStorage: {settings.media_url}\nAll is well.")
+
+    _run(run())
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
+    serving.prepare_home(settings)
+    async with database(settings) as db:
+        yield db
+
+
+def _settings(**said: str | None) -> Settings:
+    """The settings, with what was said on the command line on top. Logging follows them."""
+    environment = {**os.environ, **{name: value for name, value in said.items() if value is not None}}
+    settings = read_settings(environment, dotenv=Path(".env"))
+    log.configure(settings.log_level, json=not sys.stderr.isatty())
+    return settings
+
+
+def _run(command: Coroutine[None, None, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(command)
+
+
+def _mode(live: bool) -> Mode:
+    return Mode.LIVE if live else Mode.TEST

@@ -1,0 +1,179 @@
+"""One process: the API, the worker beside it unless told otherwise, and the embedded database. A signal stops all of it."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+
+from dustreel.base.errors import Misconfigured
+from dustreel.base.log import logger
+from dustreel.base.settings import Settings
+from dustreel.http import build_app
+from dustreel.wiring import Service, running_service
+from dustreel.worker import Crew, Foreman, Pace
+
+log = logger(__name__)
+
+# Open requests get this long to end; the whole process has ten seconds.
+ANSWERS_FINISH_SECONDS = 2
+BACKLOG = 2_048
+# Longer than a browser or a proxy keeps an idle connection, so that they close first and no request meets a closing one.
+KEEP_ALIVE_SECONDS = 75
+
+type Ready = Callable[[Service], Awaitable[None]]
+
+
+async def serve(settings: Settings, *, with_worker: bool, ready: Ready) -> None:
+    """Answer requests until a signal. `ready` is awaited once they are answered. Raises Misconfigured when it can't start."""
+    prepare_home(settings)
+    listener = listen(settings)
+    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    async with AsyncExitStack() as stack:
+        stack.callback(listener.close)
+        stopping = _stop_signals()
+        service = await stack.enter_async_context(running_service(settings))
+        if with_worker:
+            await stack.enter_async_context(working(service))
+        failed = await stack.enter_async_context(_answering(service, listener))
+        await ready(service)
+        await _first(stopping.wait(), failed.wait())
+        log.info("stopping")
+
+
+async def work(settings: Settings) -> None:
+    """Only the worker, until a signal. Raises Misconfigured."""
+    prepare_home(settings)
+    stopping = _stop_signals()
+    async with running_service(settings) as service, working(service):
+        log.info("the worker is running")
+        await stopping.wait()
+        log.info("stopping")
+
+
+@asynccontextmanager
+async def working(service: Service) -> AsyncIterator[None]:
+    """A worker in this process."""
+    settings = service.settings
+    crew = Crew(
+        worker_id=service.ids.uuid(),
+        db=service.db,
+        registry=service.registry,
+        album=service.album,
+        store=service.store,
+        bench=service.bench,
+        ids=service.ids,
+        clock=service.clock,
+        deadlines=service.deadlines,
+        scratch=_scratch(settings),
+    )
+    pace = Pace(settings.beat_seconds, settings.dead_after_seconds, settings.job_ttl_hours * 3_600)
+    foreman = Foreman(crew, service.bell, lanes=service.lanes, pace=pace)
+    await foreman.start()
+    warming = asyncio.create_task(service.registry.warm(), name="warm")
+    try:
+        yield
+    finally:
+        warming.cancel()
+        await asyncio.gather(warming, return_exceptions=True)
+        await foreman.stop()
+        await asyncio.to_thread(shutil.rmtree, crew.scratch, ignore_errors=True)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The API's socket, bound before anything is started. Raises Misconfigured."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as failed:
+        where = f"{settings.host}:{settings.port}"
+        if failed.errno == errno.EADDRINUSE:
+            raise Misconfigured(f"{where} is taken: stop what listens there, or set DUSTREEL_PORT.") from failed
+        raise Misconfigured(f"Dustreel can't listen on {where}: {failed.strerror}.") from failed
+    return listener
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make the data folder, and see that it can be written to. Raises Misconfigured."""
+    home = settings.home.absolute()
+    probe = home / f".writable-{os.getpid()}"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"\0" * 4_096)
+        probe.unlink()
+    except OSError as failed:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
+        raise Misconfigured(f"The data folder {home} can't be used: {failed.strerror}. Set DUSTREEL_HOME to one that can.") from failed
+
+
+def _scratch(settings: Settings) -> Path:
+    """A folder for this process's files under way; those of processes that are gone are removed."""
+    base = settings.home.absolute() / "scratch"
+    base.mkdir(exist_ok=True)
+    for folder in base.iterdir():
+        if not (folder.name.isdigit() and Path("/proc", folder.name).exists()) or int(folder.name) == os.getpid():
+            shutil.rmtree(folder, ignore_errors=True)
+    own = base / str(os.getpid())
+    own.mkdir()
+    return own
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Signals are ours: the API is one of several things that stop."""
+        yield
+
+
+@asynccontextmanager
+async def _answering(service: Service, listener: socket.socket) -> AsyncIterator[asyncio.Event]:
+    """The API on its socket. The event is set should the server end by itself."""
+    config = uvicorn.Config(
+        build_app(service),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=ANSWERS_FINISH_SECONDS,
+    )
+    server = _Server(config)
+    failed = asyncio.Event()
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    task.add_done_callback(lambda _: failed.set())
+    while not server.started and not task.done():
+        await asyncio.sleep(0.005)
+    try:
+        yield failed
+    finally:
+        server.should_exit = True
+        await task
+
+
+def _stop_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
+
+
+async def _first(*waits: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    _, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in rest:
+        task.cancel()

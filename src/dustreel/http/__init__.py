@@ -1,0 +1,5 @@
+"""What a caller sees: the routes, the contract's bodies, and the one table from errors to HTTP."""
+
+from dustreel.http.app import build_app
+
+__all__ = ["build_app"]

@@ -1,0 +1,113 @@
+"""The API, put together: routes, error handlers, CORS, the documentation."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from prometheus_client import CollectorRegistry
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+import dustreel
+from dustreel.base.errors import DomainError
+from dustreel.base.settings import split
+from dustreel.http.asked import MalformedRequest, MethodNotAllowed, NotFound, RangeNotSatisfiable
+from dustreel.http.describe import MODELS, described
+from dustreel.http.envelope import Counts, Envelope
+from dustreel.http.failures import problem
+from dustreel.http.media import media_route
+from dustreel.http.routes import account, docs, health, jobs, submit, uploads, videos
+from dustreel.wiring import Service
+
+DESCRIPTION = """Asynchronous video generation: post a prompt or a picture, get a job id at once, poll its status, fetch the video.
+
+Authenticate with `Authorization: Bearer dr_test_…` (or a JSON Web Token). Test keys render in the sandbox and spend test DUST."""
+
+# A browser may read these of an answer from another origin.
+EXPOSED = ["Location", "Retry-After", "RateLimit", "RateLimit-Policy", "ETag", "X-Request-Id"]
+ACCEPTED = ["Authorization", "Content-Type", "Idempotency-Key", "Prefer", "X-User-Id", "Last-Event-ID", "If-None-Match", "Range"]
+
+
+def build_app(service: Service | None) -> FastAPI:
+    """The ASGI application. Without a service it can only describe itself."""
+    app = FastAPI(
+        title="Dustreel",
+        version=dustreel.__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    registry = CollectorRegistry()
+    app.state.service, app.state.metrics = service, registry
+    app.add_exception_handler(DomainError, _tell)
+    app.add_exception_handler(HTTPException, _tell_http)
+    app.add_middleware(Envelope, counts=Counts(registry))
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(split(service.settings.cors_origins)) if service else ["*"],
+        allow_methods=["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"],
+        allow_headers=ACCEPTED,
+        expose_headers=EXPOSED,
+        max_age=86_400,
+    )
+    _add_routes(app, service)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _add_routes(app: FastAPI, service: Service | None) -> None:
+    # The hot reads stand first, as plain routes; the same functions follow as documented ones, which only the document ever sees.
+    app.router.routes.extend(jobs.HOT_ROUTES)
+    app.get("/videos/jobs/active", tags=["Jobs"], **described("active"))(jobs.active)
+    app.get("/videos/jobs/{job_id}/status", tags=["Jobs"], **described("status"))(jobs.status)
+    for resource in (submit, jobs, videos, account, uploads, health, docs):
+        app.include_router(resource.router)
+    app.mount("/docs/assets", docs.ASSETS)
+    if service is not None and service.media_folder is not None:
+        app.router.routes.append(media_route(service.media_folder, problem))
+
+
+async def _tell(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DomainError)
+    return problem(request, error)
+
+
+async def _tell_http(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: no such route, no such method, a body it can't read."""
+    assert isinstance(error, HTTPException)
+    kinds: dict[int, type[DomainError]] = {404: NotFound, 405: MethodNotAllowed, 416: RangeNotSatisfiable}
+    return problem(request, kinds.get(error.status_code, MalformedRequest)(), error.headers)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes, tags=_TAGS)
+        _, schemas = models_json_schema([(model, "validation") for model in MODELS.values()], ref_template="#/components/schemas/{model}")
+        document["components"] = {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key (`dr_live_…`, `dr_test_…`) or a JSON Web Token.",
+                }
+            },
+        }
+        document["security"] = [{"bearer": []}]
+        document["servers"] = [{"url": "/"}]
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+_TAGS = [
+    {"name": "Make a video", "description": "Submit a job. Always answered at once."},
+    {"name": "Jobs", "description": "Poll, fetch the result, cancel."},
+    {"name": "Videos", "description": "What was made, kept for good."},
+    {"name": "Pictures", "description": "Pictures to animate."},
+    {"name": "Account", "description": "Who calls, and their DUST."},
+    {"name": "Operations", "description": "For those who run the service."},
+]

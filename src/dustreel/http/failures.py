@@ -1,0 +1,92 @@
+"""The one table from errors to HTTP, and the one body that every error has.
+
+The body is RFC 9457's `application/problem+json` with the contract's habit on top: `success: false` and `error`, the sentence.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dustreel import callers, dust, jobs, media, providers, videos
+from dustreel.base import errors
+from dustreel.base.errors import DomainError
+from dustreel.http import asked
+
+PROBLEM_JSON = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    status: int
+    title: str
+
+
+FAILURES: dict[type[DomainError], Failure] = {
+    asked.MalformedJson: Failure(400, "The body is not JSON"),
+    asked.MalformedRequest: Failure(400, "The request is malformed"),
+    asked.InvalidIdempotencyKey: Failure(400, "The Idempotency-Key is not usable"),
+    callers.Unauthenticated: Failure(401, "Who is calling?"),
+    callers.InvalidToken: Failure(401, "The token is not valid"),
+    callers.TokenExpired: Failure(401, "The token has expired"),
+    callers.InvalidSignature: Failure(401, "The token's signature is wrong"),
+    dust.InsufficientDust: Failure(402, "Not enough DUST"),
+    asked.UserMismatch: Failure(403, "You may act for yourself only"),
+    asked.Forbidden: Failure(403, "Not allowed"),
+    errors.NotYours: Failure(403, "This belongs to somebody else"),
+    asked.NotFound: Failure(404, "Not found"),
+    jobs.JobNotFound: Failure(404, "No such job"),
+    jobs.JobExpired: Failure(404, "Jobs are kept for 24 hours after completion"),
+    videos.VideoNotFound: Failure(404, "No such video"),
+    asked.MethodNotAllowed: Failure(405, "Method not allowed"),
+    asked.RequestTimeout: Failure(408, "The request took too long to arrive"),
+    jobs.JobNotCancellable: Failure(409, "The job has already ended"),
+    asked.PayloadTooLarge: Failure(413, "The body is too large"),
+    asked.UnsupportedMediaType: Failure(415, "Unsupported media type"),
+    asked.RangeNotSatisfiable: Failure(416, "The range is outside the file"),
+    asked.Invalid: Failure(422, "The request is not valid"),
+    asked.InvalidUserId: Failure(422, "The user_id is not valid"),
+    asked.InvalidPrompt: Failure(422, "The prompt is not valid"),
+    asked.InvalidRelationship: Failure(422, "The relationship is not valid"),
+    asked.PersonNotFound: Failure(422, "No such person"),
+    media.InvalidImageUrl: Failure(422, "The image_url is not usable"),
+    media.ImageUrlForbidden: Failure(422, "The image_url is not allowed"),
+    media.ImageUnreachable: Failure(422, "The picture can't be fetched"),
+    media.ImageUnsupported: Failure(422, "This is no picture that can be used"),
+    media.ImageTooLarge: Failure(422, "The picture is too large"),
+    providers.UnsupportedCombination: Failure(422, "Nobody can make this"),
+    jobs.IdempotencyKeyReused: Failure(422, "The Idempotency-Key was used before"),
+    callers.RateLimited: Failure(429, "Too many requests"),
+    jobs.TooManyActiveJobs: Failure(429, "Too many jobs at once"),
+    asked.Internal: Failure(500, "Something went wrong here"),
+    errors.Unavailable: Failure(503, "Not available for a moment"),
+}
+
+
+def problem(request: Request, error: DomainError, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer to a request that failed."""
+    failure = FAILURES[type(error)]
+    body: dict[str, object] = {
+        "type": f"/docs/errors#{error.code}",
+        "title": failure.title,
+        "status": failure.status,
+        "detail": error.detail,
+        "instance": request.url.path,
+        "success": False,
+        "error": error.detail,
+        "code": error.code,
+        "request_id": request.state.request_id,
+        **error.extra,
+    }
+    sent = dict(headers or {})
+    if failure.status == 401:
+        sent["WWW-Authenticate"] = "Bearer" if isinstance(error, callers.Unauthenticated) else f'Bearer error="{error.code}"'
+    if isinstance(error, callers.RateLimited):
+        # draft-ietf-httpapi-ratelimit-headers: the quota and its window in seconds, and what is left of it.
+        sent["RateLimit-Policy"] = f'"default";q={error.quota};w={error.window}'
+        sent["RateLimit"] = f'"default";r=0;t={error.retry_after}'
+    if error.retry_after is not None:
+        sent["Retry-After"] = str(error.retry_after)
+    return Response(orjson.dumps(body), failure.status, sent, PROBLEM_JSON)

@@ -1,0 +1,1 @@
+"""One file of routes per resource. A route parses, calls one function, and shapes the answer."""

@@ -1,0 +1,53 @@
+"""Jobs: their states, their life, and the reading of them."""
+
+from dustreel.jobs import life
+from dustreel.jobs.audit import Finding, audit
+from dustreel.jobs.desk import Desk, DeskRules, Wish
+from dustreel.jobs.estimates import Alike, Estimates
+from dustreel.jobs.job import (
+    IdempotencyKeyReused,
+    Job,
+    JobExpired,
+    JobNotCancellable,
+    JobNotFound,
+    Overtaken,
+    Person,
+    TooManyActiveJobs,
+)
+from dustreel.jobs.life import Accepted, Deadlines, Draft, Idempotency
+from dustreel.jobs.states import FINAL, LIVE, Status, Step
+from dustreel.jobs.views import Active, Glance, JobReads, Statistics, find, history, statistics
+
+__all__ = [
+    "FINAL",
+    "LIVE",
+    "Accepted",
+    "Active",
+    "Alike",
+    "Deadlines",
+    "Desk",
+    "DeskRules",
+    "Draft",
+    "Estimates",
+    "Finding",
+    "Glance",
+    "Idempotency",
+    "IdempotencyKeyReused",
+    "Job",
+    "JobExpired",
+    "JobNotCancellable",
+    "JobNotFound",
+    "JobReads",
+    "Overtaken",
+    "Person",
+    "Statistics",
+    "Status",
+    "Step",
+    "TooManyActiveJobs",
+    "Wish",
+    "audit",
+    "find",
+    "history",
+    "life",
+    "statistics",
+]

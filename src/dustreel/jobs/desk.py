@@ -1,0 +1,167 @@
+"""The desk where jobs are handed in: every check in the design's order, then one transaction that decides."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from dustreel.base.db import Database
+from dustreel.base.ids import Ids
+from dustreel.base.vocabulary import AspectRatio, Duration, GenerationType, Mode, Resolution
+from dustreel.dust import InsufficientDust, Prices, balance
+from dustreel.jobs import life
+from dustreel.jobs.estimates import Alike, Estimates
+from dustreel.jobs.job import Person, TooManyActiveJobs
+from dustreel.jobs.life import Accepted, Deadlines, Draft, Idempotency
+from dustreel.pictures import Album, StoredPicture
+from dustreel.providers import Order, Registry, Route, UnsupportedCombination, Want
+from dustreel.queue import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a caller asked for, checked field by field."""
+
+    user_id: UUID
+    mode: Mode
+    prompt: str
+    duration: Duration
+    resolution: Resolution
+    aspect_ratio: AspectRatio | None
+    """None: that of the picture, snapped to the nearest of the five."""
+    camera_fixed: bool
+    reference_person: Person | None
+    image_url: str | None
+    """None for text_to_video."""
+
+    @property
+    def generation_type(self) -> GenerationType:
+        return GenerationType.TEXT_TO_VIDEO if self.image_url is None else GenerationType.IMAGE_TO_VIDEO
+
+
+@dataclass(frozen=True, slots=True)
+class DeskRules:
+    prices: Prices
+    deadlines: Deadlines
+    live_at_most: int
+
+
+class Desk:
+    """Takes wishes in and makes them jobs."""
+
+    def __init__(self, db: Database, registry: Registry, album: Album, estimates: Estimates, ids: Ids, rules: DeskRules) -> None:
+        self._db, self._registry, self._album = db, registry, album
+        self._estimates, self._ids, self._rules = estimates, ids, rules
+        self._answering: WeakValueDictionary[tuple[UUID, Mode, str], asyncio.Lock] = WeakValueDictionary()
+
+    async def submit(self, wish: Wish, *, idempotency: Idempotency | None, admit: Callable[[], Awaitable[None]]) -> Accepted:
+        """Accept a job. `admit` raises where the caller is over a rate; it is asked only for what isn't a repetition.
+
+        Raises IdempotencyKeyReused, TooManyActiveJobs, UnsupportedCombination, InsufficientDust, the picture's errors, Unavailable.
+        """
+        if idempotency is None:
+            await admit()
+            return await self._take_in(wish, None)
+        # A repetition waits here for the first one's answer; in another process it waits for the account's row.
+        lock = self._answering.setdefault((wish.user_id, wish.mode, idempotency.key), asyncio.Lock())
+        async with lock:
+            async with self._db.connection() as connection:
+                earlier = await life.recall(connection, wish.user_id, wish.mode, idempotency)
+            if earlier is not None:
+                return earlier
+            await admit()
+            return await self._take_in(wish, idempotency)
+
+    async def _take_in(self, wish: Wish, idempotency: Idempotency | None) -> Accepted:
+        try:
+            route = self._registry.route(_want(wish, wish.aspect_ratio or AspectRatio.WIDE), wish.mode)
+        except UnsupportedCombination:
+            await self._check_live(wish)  # who has too many jobs hears of that first
+            raise
+        picture = None
+        aspect = wish.aspect_ratio
+        if wish.image_url is not None:
+            await self._check_live(wish)
+            await self._check_balance(wish)
+            picture = await self._album.obtain(wish.image_url, wish.user_id, wish.mode)
+            aspect = aspect or AspectRatio.nearest(picture.width, picture.height)
+            route = self._registry.route(_want(wish, aspect), wish.mode)
+        assert aspect is not None
+        return await self._accept(wish, route, aspect, picture, idempotency)
+
+    async def _accept(
+        self, wish: Wish, route: Route, aspect: AspectRatio, picture: StoredPicture | None, idempotency: Idempotency | None
+    ) -> Accepted:
+        job_id = self._ids.uuid()
+        lane = Lane.LIGHT if route.provider.is_light(_order(wish, job_id, aspect)) else Lane.HEAVY
+        alike = Alike(route.provider.name, wish.generation_type, wish.resolution, wish.duration)
+        draft = Draft(
+            id=job_id,
+            user_id=wish.user_id,
+            mode=wish.mode,
+            generation_type=wish.generation_type,
+            prompt=wish.prompt,
+            duration=wish.duration,
+            resolution=wish.resolution,
+            aspect_ratio=aspect,
+            camera_fixed=wish.camera_fixed,
+            reference_person=wish.reference_person,
+            source_image_url=wish.image_url,
+            picture_id=None if picture is None else picture.id,
+            provider=route.provider.name,
+            model=route.capability.model,
+            lane=lane,
+            price=self._rules.prices.of(wish.generation_type),
+            estimated_seconds=await self._estimates.seconds(alike, lane),
+        )
+        async with self._db.transaction() as connection:
+            return await life.accept(
+                connection,
+                draft,
+                starting=self._rules.prices.starting(wish.mode),
+                live_at_most=self._rules.live_at_most,
+                deadlines=self._rules.deadlines,
+                idempotency=idempotency,
+            )
+
+    async def _check_live(self, wish: Wish) -> None:
+        async with self._db.connection() as connection:
+            if await life.count_live(connection, wish.user_id, wish.mode) >= self._rules.live_at_most:
+                raise TooManyActiveJobs(self._rules.live_at_most)
+
+    async def _check_balance(self, wish: Wish) -> None:
+        """So that a picture isn't fetched for somebody who can't pay; the transaction decides all the same."""
+        price = self._rules.prices.of(wish.generation_type)
+        async with self._db.transaction() as connection:
+            account = await balance(connection, wish.user_id, wish.mode, starting=self._rules.prices.starting(wish.mode))
+        if account.available < price:
+            raise InsufficientDust(available=account.available, price=price)
+
+
+def _want(wish: Wish, aspect: AspectRatio) -> Want:
+    return Want(
+        generation_type=wish.generation_type,
+        seconds=wish.duration.seconds,
+        resolution=wish.resolution,
+        aspect_ratio=aspect,
+        camera_fixed=wish.camera_fixed,
+        reference_person=wish.reference_person is not None,
+    )
+
+
+def _order(wish: Wish, job_id: UUID, aspect: AspectRatio) -> Order:
+    """The order as it would be given, for asking what kind of work it is."""
+    return Order(
+        job_id=job_id,
+        attempt=1,
+        generation_type=wish.generation_type,
+        prompt=wish.prompt,
+        seconds=wish.duration.seconds,
+        resolution=wish.resolution,
+        aspect_ratio=aspect,
+        camera_fixed=wish.camera_fixed,
+        picture=None,
+        reference_person=wish.reference_person is not None,
+        directives=wish.mode is Mode.TEST,
+    )

@@ -1,0 +1,236 @@
+-- name: accept
+-- – → queued, the price held and the queue row put, in one statement. The account was locked before, so that `live` can't be outrun.
+-- No row back: the caller has as many live jobs as is allowed.
+with live as (
+    select count(*)::integer as others from jobs
+     where user_id = %(user_id)s and mode = %(mode)s and status in ('queued', 'starting', 'processing')
+), job as (
+    insert into jobs (id, user_id, mode, generation_type, prompt, duration, resolution, aspect_ratio, camera_fixed, reference_person,
+                      source_image_url, picture_id, provider, model, lane, price, estimated_seconds, progress, deadline_at, queue_row)
+    select %(id)s, %(user_id)s, %(mode)s, %(generation_type)s, %(prompt)s, %(duration)s, %(resolution)s, %(aspect_ratio)s,
+           %(camera_fixed)s, %(reference_person)s, %(source_image_url)s, %(picture_id)s, %(provider)s, %(model)s, %(lane)s, %(price)s,
+           %(estimated_seconds)s, 0, now() + make_interval(secs => %(queue_seconds)s),
+           -- The more live jobs somebody has, the later the next one's turn: a thousand of theirs don't starve another's first.
+           queue_put(%(lane)s, 'dustreel.errand', jsonb_build_object('job', %(id)s::uuid, 'attempt', 0), live.others)
+      from live where live.others < %(live_at_most)s
+    returning *
+)
+select job.*, dust_hold(job.id, job.user_id, job.mode, job.price) as entry_id from job;
+
+-- name: start
+-- queued → starting, and the hold becomes the charge. No row back: somebody else moved the job, and the caller stops.
+with moved as (
+    update jobs
+       set status = 'starting', attempt = attempt + 1, worker_id = %(worker_id)s, progress = null, started_at = now(), updated_at = now(),
+           deadline_at = now() + make_interval(secs => %(job_seconds)s)
+     where id = %(job_id)s and status = 'queued'
+ returning *
+)
+select moved.*, dust_capture(moved.id) as entry_id from moved;
+
+-- name: resume
+-- Another worker goes on with an attempt that take_over has opened.
+update jobs
+   set worker_id = %(worker_id)s, updated_at = now()
+ where id = %(job_id)s and attempt = %(attempt)s and worker_id is null and status in ('starting', 'processing')
+returning *;
+
+-- name: render
+-- starting → processing. A job that was taken over may be processing already.
+update jobs
+   set status = 'processing', progress = greatest(progress, %(progress)s), updated_at = now(),
+       deadline_at = least(deadline_at, now() + make_interval(secs => %(render_seconds)s))
+ where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and status in ('starting', 'processing')
+returning *;
+
+-- name: progress
+-- Never 1 before the job is completed, and never falling.
+update jobs
+   set progress = greatest(progress, least(%(progress)s, 0.99)), updated_at = now()
+ where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and status = 'processing'
+returning id;
+
+-- name: rendered
+update jobs
+   set step = 'rendered', progress = greatest(progress, 0.99), updated_at = now()
+ where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and status = 'processing'
+returning *;
+
+-- name: stored
+update jobs
+   set step = 'stored', made = %(made)s, updated_at = now()
+ where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and status = 'processing'
+returning *;
+
+-- name: finish
+-- processing → completed. The video's row is made in the same transaction.
+update jobs
+   set status = 'completed', step = 'filed', progress = 1, video_id = %(video_id)s, finished_at = now(), updated_at = now()
+ where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and status = 'processing' and step = 'stored'
+returning *;
+
+-- name: fail
+-- Any live status → failed, by the worker that has it; what was held or charged goes back.
+with before as (
+    select id, status from jobs
+     where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and status in ('queued', 'starting', 'processing')
+       for update
+), moved as (
+    update jobs set status = 'failed', error = %(error)s, finished_at = now(), updated_at = now()
+      from before where jobs.id = before.id
+ returning jobs.*, before.status <> 'queued' as was_started
+)
+select moved.*, dust_give_back(moved.id, moved.was_started) as entry_id from moved;
+
+-- name: fail_overdue
+-- Any live status → failed, for every job whose time is up. Its worker is told.
+with before as (
+    select id, status from jobs
+     where status in ('queued', 'starting', 'processing') and deadline_at < now()
+     order by deadline_at limit %(at_most)s
+       for update skip locked
+), moved as (
+    update jobs set status = 'failed', error = %(error)s, finished_at = now(), updated_at = now()
+      from before where jobs.id = before.id
+ returning jobs.id, before.status <> 'queued' as was_started
+)
+select moved.id, dust_give_back(moved.id, moved.was_started) as entry_id, pg_notify('dustreel', 'stop:' || moved.id) from moved;
+
+-- name: cancel
+-- Any live status → cancelled; what was held goes back, and so does a charge unless the operator keeps it. Its worker is told.
+with before as (
+    select id, status from jobs
+     where id = %(job_id)s and status in ('queued', 'starting', 'processing')
+       for update
+), moved as (
+    update jobs set status = 'cancelled', finished_at = now(), updated_at = now()
+      from before where jobs.id = before.id
+ returning jobs.*, before.status <> 'queued' as was_started
+)
+select moved.*,
+       case when not was_started or %(refund_charge)s then dust_give_back(moved.id, moved.was_started) end as entry_id,
+       pg_notify('dustreel', 'stop:' || moved.id)
+  from moved;
+
+-- name: take_over
+-- A new attempt and a new queue row for every started job whose worker is dead (or was handed back and lost its queue row).
+update jobs
+   set attempt = attempt + 1, worker_id = null, updated_at = now(),
+       queue_row = queue_put(lane, 'dustreel.errand', jsonb_build_object('job', id, 'attempt', attempt + 1), 0)
+ where id in (
+    select jobs.id from jobs
+      left join workers on workers.id = jobs.worker_id
+      left join oban_jobs on oban_jobs.id = jobs.queue_row
+     where jobs.status in ('starting', 'processing')
+       and case when jobs.worker_id is null
+             then not coalesce(oban_jobs.state in ('available', 'scheduled', 'retryable')
+                  or (oban_jobs.state = 'executing' and oban_jobs.attempted_at > timezone('UTC', now()) - make_interval(secs => %(dead_after)s)), false)
+             else workers.beaten_at is null or workers.beaten_at < now() - make_interval(secs => %(dead_after)s)
+           end
+     order by jobs.created_at limit %(at_most)s
+       for update of jobs skip locked)
+returning id, attempt;
+
+-- name: hand_over
+-- A worker that is stopping, or that lost an attempt to a stumble, gives its job a new attempt and the queue a new row.
+update jobs
+   set attempt = attempt + 1, worker_id = null, updated_at = now(),
+       queue_row = queue_put(lane, 'dustreel.errand', jsonb_build_object('job', id, 'attempt', attempt + 1), 0)
+ where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and status in ('starting', 'processing')
+returning id;
+
+-- name: requeue_lost
+-- A queued job whose queue row is gone, ended, or was fetched by a process that died before it could start the job.
+update jobs
+   set queue_row = queue_put(lane, 'dustreel.errand', jsonb_build_object('job', id, 'attempt', 0), 0), updated_at = now()
+ where id in (
+    select jobs.id from jobs left join oban_jobs on oban_jobs.id = jobs.queue_row
+     where jobs.status = 'queued'
+       and not coalesce(oban_jobs.state in ('available', 'scheduled', 'retryable')
+           or (oban_jobs.state = 'executing' and oban_jobs.attempted_at > timezone('UTC', now()) - make_interval(secs => %(dead_after)s)), false)
+     order by jobs.created_at limit %(at_most)s
+       for update of jobs skip locked)
+returning id;
+
+-- name: expire
+-- Final for long enough → a private tombstone: what statistics, estimates and the ledger need, and nothing that was said.
+update jobs
+   set expired_at = now(), prompt = null, source_image_url = null, reference_person = null, error = null, made = null, picture_id = null
+ where id in (
+    select id from jobs
+     where finished_at < now() - make_interval(secs => %(keep_seconds)s) and expired_at is null
+     order by finished_at limit %(at_most)s
+       for update skip locked)
+returning id;
+
+-- name: still_mine
+-- Of the jobs that a worker believes to be running, those that it still has.
+select id, attempt from jobs
+ where id = any(%(ids)s) and worker_id = %(worker_id)s and status in ('starting', 'processing');
+
+-- name: forget_idempotency_keys
+delete from idempotency_keys where created_at < now() - interval '24 hours';
+
+-- name: by_id
+select * from jobs where id = %(job_id)s;
+
+-- name: by_ids
+-- Many callers' reads in one: only what a status body needs.
+select id, user_id, mode, status, step, progress, estimated_seconds, created_at, updated_at, started_at, expired_at, now() as seen_at
+  from jobs where id = any(%(ids)s);
+
+-- name: active
+select id, user_id, mode, status, generation_type, created_at, estimated_seconds
+  from jobs
+ where (user_id, mode) in (select * from unnest(%(user_ids)s::uuid[], %(modes)s::text[]))
+   and status in ('queued', 'starting', 'processing')
+ order by created_at, id;
+
+-- name: count_live
+select count(*)::integer as live from jobs
+ where user_id = %(user_id)s and mode = %(mode)s and status in ('queued', 'starting', 'processing');
+
+-- name: history
+select * from jobs
+ where user_id = %(user_id)s and mode = %(mode)s and expired_at is null
+ order by created_at desc, id desc limit %(limit)s offset %(offset)s;
+
+-- name: count_history
+select count(*)::integer as total from jobs where user_id = %(user_id)s and mode = %(mode)s and expired_at is null;
+
+-- name: remember
+insert into idempotency_keys (user_id, mode, key, fingerprint, job_id)
+values (%(user_id)s, %(mode)s, %(key)s, %(fingerprint)s, %(job_id)s)
+on conflict (user_id, mode, key) do nothing
+returning job_id;
+
+-- name: recall
+select fingerprint, job_id, jobs.estimated_seconds, jobs.generation_type
+  from idempotency_keys join jobs on jobs.id = idempotency_keys.job_id
+ where idempotency_keys.user_id = %(user_id)s and idempotency_keys.mode = %(mode)s and key = %(key)s
+   and idempotency_keys.created_at > now() - interval '24 hours';
+
+-- name: estimate
+-- The median of the last 50 like jobs, in seconds, from their start to their end.
+select percentile_cont(0.5) within group (order by seconds) as median, count(*) as sample
+  from (select extract(epoch from finished_at - started_at) as seconds
+          from jobs
+         where status = 'completed' and provider = %(provider)s and generation_type = %(generation_type)s
+           and resolution = %(resolution)s and duration = %(duration)s
+         order by finished_at desc limit 50) as like_jobs;
+
+-- name: queue_ahead
+-- Jobs waiting or running in a lane, and how long the last ones took on average, in seconds.
+select (select count(*) from jobs where status in ('queued', 'starting', 'processing') and lane = %(lane)s) as ahead,
+       (select avg(extract(epoch from finished_at - started_at))
+          from (select finished_at, started_at from jobs where status = 'completed' and lane = %(lane)s
+                 order by finished_at desc limit 50) as last) as seconds_each;
+
+-- name: statistics
+select count(*) filter (where status in ('completed', 'failed')) as processed,
+       count(*) filter (where status = 'queued') as queued,
+       count(*) filter (where status in ('starting', 'processing')) as in_progress,
+       max(finished_at) filter (where status = 'completed') as last_completed_at,
+       coalesce(avg(extract(epoch from finished_at - started_at)) filter (where status = 'completed'), 0)::float8 as average_seconds,
+       (select coalesce(max(beaten_at) > now() - interval '30 seconds', false) from workers) as is_running
+  from jobs;

@@ -1,0 +1,208 @@
+"""The only file that names concrete adapters: settings in, a running service out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from dustreel import videos
+from dustreel.base.bell import Bell
+from dustreel.base.clock import Clock, SystemClock
+from dustreel.base.db import Database
+from dustreel.base.embedded import EmbeddedPostgres
+from dustreel.base.errors import Misconfigured, Unavailable
+from dustreel.base.ids import Ids, RandomIds
+from dustreel.base.log import logger
+from dustreel.base.migrate import migrate
+from dustreel.base.settings import Settings, split
+from dustreel.base.vocabulary import Dust
+from dustreel.callers import Gate, Limits, TokenRules, Tokens
+from dustreel.dust import Prices
+from dustreel.jobs import Deadlines, Desk, DeskRules, Estimates, JobReads
+from dustreel.media import SafeFetch, Workbench
+from dustreel.pictures import Album
+from dustreel.providers import LocalProvider, Registry
+from dustreel.providers.sandbox import SandboxProvider
+from dustreel.queue import Lane, engine_schema
+from dustreel.storage import Links, ObjectStore, open_store
+
+log = logger(__name__)
+
+KEY_USE_WRITTEN_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything that the API and the worker share in one process."""
+
+    settings: Settings
+    db: Database
+    bell: Bell
+    clock: Clock
+    ids: Ids
+    gate: Gate
+    limits: Limits
+    prices: Prices
+    registry: Registry
+    store: ObjectStore
+    links: Links
+    bench: Workbench
+    album: Album
+    desk: Desk
+    reads: JobReads
+    deadlines: Deadlines
+    lanes: dict[Lane, int]
+    media_folder: Path | None
+    """Where the disk store keeps its objects, which the API then serves; None when the storage serves them itself."""
+
+    async def remove_objects(self, keys: list[str]) -> bool:
+        """Remove a deleted video's objects now. False when storage failed: the removals stay written down and are tried again."""
+        gone = [key for key in keys if await self.store.delete(key)]
+        async with self.db.transaction() as connection:
+            await videos.removed(connection, gone)
+        return len(gone) == len(keys)
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """An open, migrated database: the embedded server, started and watched, or the one that the settings name. Raises Misconfigured."""
+    async with AsyncExitStack() as stack:
+        conninfo = settings.database_url
+        if not conninfo:
+            conninfo = await stack.enter_async_context(_embedded(settings))
+        db = Database(conninfo)
+        await _check_reachable(db, settings)
+        await db.open()
+        stack.push_async_callback(db.close)
+        applied = await migrate(db, before=[engine_schema()])
+        if applied:
+            log.info("migrated the database", applied=applied)
+        yield db
+
+
+@asynccontextmanager
+async def running_service(settings: Settings) -> AsyncIterator[Service]:
+    """The service on its database. Raises Misconfigured."""
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(database(settings))
+        clock, ids, bell = SystemClock(), RandomIds(), Bell(db)
+        client = await stack.enter_async_context(httpx.AsyncClient())
+        bench = Workbench()
+        stack.push_async_callback(bench.close)
+        store = open_store(settings.media_url)
+        links = Links(settings.base_url, settings.cdn_url or None)
+        fetcher = SafeFetch(allow=frozenset(split(settings.fetch_allow)))
+        album = Album(db, store, links, fetcher, bench, ids)
+        registry = _registry(settings)
+        stack.push_async_callback(registry.close)
+        prices = prices_of(settings)
+        deadlines = Deadlines(settings.queue_timeout_seconds, settings.job_timeout_seconds, settings.render_timeout_seconds)
+        lanes = {Lane.HEAVY: settings.heavy_jobs, Lane.LIGHT: settings.light_jobs}
+        estimates = Estimates(db, clock, slots={lane.value: slots for lane, slots in lanes.items()})
+        rules = DeskRules(prices, deadlines, settings.max_active_jobs)
+        token_rules = TokenRules(
+            settings.jwt_secret or None, settings.jwks_url or None, settings.jwt_issuer or None, settings.jwt_audience or None
+        )
+        service = Service(
+            settings=settings,
+            db=db,
+            bell=bell,
+            clock=clock,
+            ids=ids,
+            gate=Gate(db, Tokens(token_rules, clock, client), clock, bell),
+            limits=Limits(requests=settings.rate_limit, submits=settings.submit_limit),
+            prices=prices,
+            registry=registry,
+            store=store,
+            links=links,
+            bench=bench,
+            album=album,
+            desk=Desk(db, registry, album, estimates, ids, rules),
+            reads=JobReads(db),
+            deadlines=deadlines,
+            lanes=lanes,
+            media_folder=_folder(settings),
+        )
+        await stack.enter_async_context(_in_background(lambda stopping: bell.listen(stopping), "bell"))
+        await stack.enter_async_context(_in_background(lambda stopping: _write_down_key_use(service, stopping), "key use"))
+        yield service
+
+
+def _registry(settings: Settings) -> Registry:
+    sandbox = SandboxProvider(processes=settings.heavy_jobs)
+    known: dict[str, LocalProvider] = {"sandbox": sandbox}
+    wanted = split(settings.providers) or ("sandbox",)
+    for name in wanted:
+        if name not in known:
+            raise Misconfigured(f"DUSTREEL_PROVIDERS names {name!r}, which is none of: {', '.join(known)}.")
+    return Registry([known[name] for name in wanted], sandbox)
+
+
+def prices_of(settings: Settings) -> Prices:
+    start = settings.starting_dust
+    return Prices(
+        text_to_video=Dust(settings.price_text),
+        image_to_video=Dust(settings.price_image),
+        starting_live=Dust(0 if start is None else start),
+        starting_test=Dust(1_000 if start is None else start),
+    )
+
+
+def _folder(settings: Settings) -> Path | None:
+    return Path(httpx.URL(settings.media_url).path) if settings.media_url.startswith("file:") else None
+
+
+@asynccontextmanager
+async def _embedded(settings: Settings) -> AsyncIterator[str]:
+    """The embedded server, watched while we run: it comes back by itself when it was killed."""
+    postgres = EmbeddedPostgres(settings.home.absolute() / "postgres")
+    conninfo = await postgres.start()
+    try:
+        async with _in_background(postgres.watch, "postgres"):
+            yield conninfo
+    finally:
+        await postgres.stop()
+
+
+@asynccontextmanager
+async def _in_background(run: Callable[[asyncio.Event], Coroutine[None, None, None]], name: str) -> AsyncIterator[None]:
+    """A named loop beside the block: told to stop at its end, and cut off if it doesn't within two seconds."""
+    stopping = asyncio.Event()
+    task = asyncio.create_task(run(stopping), name=name)
+    try:
+        yield
+    finally:
+        stopping.set()
+        _, unfinished = await asyncio.wait([task], timeout=2.0)
+        for late in unfinished:
+            late.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _write_down_key_use(service: Service, stopping: asyncio.Event) -> None:
+    while not stopping.is_set():
+        try:
+            async with asyncio.timeout(KEY_USE_WRITTEN_SECONDS):
+                await stopping.wait()
+        except TimeoutError:
+            pass
+        try:
+            await service.gate.write_down_use()
+        except Unavailable:
+            log.info("the database is away; when keys were used is written down later")
+
+
+async def _check_reachable(db: Database, settings: Settings) -> None:
+    """One try before the pool's patient ones, so that a wrong address is told at once."""
+    try:
+        async with asyncio.timeout(5.0):
+            connection = await db.listener()
+            await connection.close()
+    except (psycopg.Error, TimeoutError, OSError) as failed:
+        where = "DUSTREEL_DATABASE_URL" if settings.database_url else "the embedded database"
+        reason = str(failed).strip().splitlines()[-1] if str(failed).strip() else "no answer within 5 seconds"
+        raise Misconfigured(f"The database of {where} can't be reached: {reason}") from failed

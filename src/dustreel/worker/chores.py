@@ -1,0 +1,141 @@
+"""What a worker does beside its jobs: it shows that it lives, takes over from those that don't, and keeps the house in order."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from dustreel import videos
+from dustreel.base.db import Statements
+from dustreel.base.errors import Unavailable
+from dustreel.base.log import logger
+from dustreel.jobs import life
+from dustreel.worker.crew import Crew
+
+log = logger(__name__)
+SQL = Statements(__package__, "worker.sql")
+
+HOUSE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds."""
+
+    beat: float
+    dead_after: float
+    job_ttl: float
+
+
+async def beat(crew: Crew) -> None:
+    """Show that this worker lives."""
+    async with crew.db.connection() as connection:
+        await connection.execute(SQL["beat"], {"id": crew.worker_id, "host": socket.gethostname(), "pid": os.getpid()})
+
+
+async def leave(crew: Crew) -> None:
+    """Say that this worker is gone, so that nobody waits for it."""
+    try:
+        async with crew.db.connection() as connection:
+            await connection.execute(SQL["leave"], {"id": crew.worker_id})
+    except Unavailable:
+        log.info("the database is away; others will notice that this worker has gone")
+
+
+async def keep_beating(
+    crew: Crew, pace: Pace, mine: Callable[[], Mapping[UUID, int]], lost: Callable[[UUID], None], stopping: asyncio.Event
+) -> None:
+    """Beats until told to stop; lets go of jobs that the rows say are no longer ours; sweeps for jobs that nobody carries."""
+    beating_since: float | None = None
+    while not await _told_to_stop(stopping, pace.beat):
+        try:
+            await beat(crew)
+            now = crew.clock.monotonic()
+            beating_since = now if beating_since is None else beating_since
+            await _let_go_of_lost(crew, mine(), lost)
+            # After the database was away every worker looks dead, so nobody is declared so before all had time to beat again.
+            await _sweep(crew, pace, may_take_over=now - beating_since >= pace.dead_after)
+        except Unavailable:
+            beating_since = None
+
+
+async def keep_house(crew: Crew, pace: Pace, stopping: asyncio.Event) -> None:
+    """Expires jobs, forgets old keys, removes unused pictures and objects that storage did not give up at once."""
+    chores: list[Callable[[], Awaitable[None]]] = [
+        lambda: _expire(crew, pace),
+        lambda: _forget(crew),
+        lambda: _sweep_pictures(crew),
+        lambda: remove_objects(crew),
+    ]
+    while not await _told_to_stop(stopping, min(HOUSE_SECONDS, pace.job_ttl)):
+        for chore in chores:
+            try:
+                await chore()
+            except Unavailable:
+                break
+
+
+async def remove_objects(crew: Crew) -> None:
+    """Try again to remove from storage what a delete could not."""
+    async with crew.db.transaction() as connection:
+        keys = await videos.removals_due(connection)
+    gone: list[str] = []
+    kept: list[str] = []
+    for key in keys:
+        (gone if await crew.store.delete(key) else kept).append(key)
+    async with crew.db.transaction() as connection:
+        await videos.removed(connection, gone)
+        await videos.try_again_later(connection, kept)
+
+
+async def _let_go_of_lost(crew: Crew, mine: Mapping[UUID, int], lost: Callable[[UUID], None]) -> None:
+    if not mine:
+        return
+    async with crew.db.connection() as connection:
+        still = await life.still_mine(connection, list(mine), worker_id=crew.worker_id)
+    for job_id, attempt in mine.items():
+        if still.get(job_id) != attempt:
+            lost(job_id)
+
+
+async def _sweep(crew: Crew, pace: Pace, *, may_take_over: bool) -> None:
+    async with crew.db.transaction() as connection:
+        overdue = await life.fail_overdue(connection)
+    async with crew.db.transaction() as connection:
+        requeued = await life.requeue_lost(connection, dead_after=pace.dead_after)
+    taken: list[UUID] = []
+    if may_take_over:
+        async with crew.db.transaction() as connection:
+            taken = await life.take_over(connection, dead_after=pace.dead_after)
+    for what, ids in (("failed overdue jobs", overdue), ("put lost jobs back", requeued), ("took jobs over", taken)):
+        if ids:
+            log.warning(what, job_ids=[str(job_id) for job_id in ids])
+
+
+async def _expire(crew: Crew, pace: Pace) -> None:
+    async with crew.db.transaction() as connection:
+        expired = await life.expire(connection, keep_seconds=pace.job_ttl)
+    if expired:
+        log.info("expired jobs", count=len(expired))
+
+
+async def _forget(crew: Crew) -> None:
+    async with crew.db.transaction() as connection:
+        await life.forget_idempotency_keys(connection)
+        await connection.execute(SQL["forget_dead"])
+
+
+async def _sweep_pictures(crew: Crew) -> None:
+    swept = await crew.album.sweep()
+    if swept:
+        log.info("let go of unused pictures", count=len(swept))
+
+
+async def _told_to_stop(stopping: asyncio.Event, within: float) -> bool:
+    try:
+        async with asyncio.timeout(within):
+            return await stopping.wait()
+    except TimeoutError:
+        return False

@@ -1,0 +1,68 @@
+"""What a job's way needs, handed from step to step."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from dustreel.base.clock import Clock
+from dustreel.base.db import Connection, Database
+from dustreel.base.errors import Unavailable
+from dustreel.base.ids import Ids
+from dustreel.base.log import logger
+from dustreel.jobs import Deadlines
+from dustreel.media import Workbench
+from dustreel.pictures import Album
+from dustreel.providers import Registry
+from dustreel.storage import ObjectStore
+
+log = logger(__name__)
+
+# The database may be away for a while in the middle of a render; what was made is worth waiting for.
+WRITE_AGAIN_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    worker_id: UUID
+    db: Database
+    registry: Registry
+    album: Album
+    store: ObjectStore
+    bench: Workbench
+    ids: Ids
+    clock: Clock
+    deadlines: Deadlines
+    scratch: Path
+    """A folder for files under way; emptied at every start."""
+
+    async def write[T](self, change: Callable[[Connection], Awaitable[T]]) -> T:
+        """Make one change to a job in a transaction of its own, however long the database is away.
+
+        A commit whose answer was lost is made again and then finds the row moved on: Overtaken, and nothing is done twice.
+        """
+        while True:
+            try:
+                async with self.db.transaction(wait=5.0) as connection:
+                    return await change(connection)
+            except Unavailable:
+                log.warning("the database is away; the job's next step waits for it")
+                await asyncio.sleep(WRITE_AGAIN_SECONDS)
+
+    @asynccontextmanager
+    async def workplace(self, job_id: UUID) -> AsyncIterator[Path]:
+        """A folder for one attempt's files, gone afterwards."""
+        folder = self.scratch / f"{job_id}-{self.ids.secret()[:8]}"
+        await asyncio.to_thread(folder.mkdir, parents=True)
+        try:
+            yield folder
+        finally:
+            await asyncio.shield(asyncio.to_thread(_remove, folder))
+
+
+def _remove(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()

@@ -1,0 +1,108 @@
+"""The worker of one process: takes errands from the queue, keeps count of what runs, stops what must stop, and hands over at the end."""
+
+import asyncio
+import os
+import shutil
+import socket
+from uuid import UUID
+
+from dustreel.base.bell import Bell
+from dustreel.base.log import logger
+from dustreel.jobs import Job, Overtaken, life
+from dustreel.queue import Engine, Errand, Lane
+from dustreel.worker import chores
+from dustreel.worker.crew import Crew
+from dustreel.worker.pipeline import ATTEMPTS_AT_MOST, carry
+
+log = logger(__name__)
+
+# Longer than a render process takes to die and a row to be written; the whole service has ten seconds to stop.
+LET_GO_SECONDS = 4.0
+
+
+class Foreman:
+    def __init__(self, crew: Crew, bell: Bell, *, lanes: dict[Lane, int], pace: chores.Pace) -> None:
+        self._crew, self._pace = crew, pace
+        self._running: dict[UUID, tuple[Job, asyncio.Task[None]]] = {}
+        self._stopping = asyncio.Event()
+        self._handing_over = False
+        self._chores: list[asyncio.Task[None]] = []
+        self._engine = Engine(crew.db, lanes=lanes, handler=self._run, node=f"{socket.gethostname()}.{os.getpid()}.{crew.worker_id}")
+        bell.on("stop", lambda job_id: self._stop_job(UUID(job_id)))
+
+    async def start(self) -> None:
+        shutil.rmtree(self._crew.scratch, ignore_errors=True)
+        await chores.beat(self._crew)
+        await self._engine.start()
+        self._chores = [
+            asyncio.create_task(chores.keep_beating(self._crew, self._pace, self._mine, self._stop_job, self._stopping), name="beat"),
+            asyncio.create_task(chores.keep_house(self._crew, self._pace, self._stopping), name="house"),
+        ]
+
+    async def stop(self) -> None:
+        """Hand every running job to whoever comes next, then let go of the queue."""
+        await self._engine.pause()
+        self._handing_over = True
+        tasks = [task for _, task in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=LET_GO_SECONDS)
+        await self._engine.stop()
+        self._stopping.set()
+        await asyncio.gather(*self._chores)
+        await chores.leave(self._crew)
+
+    async def _run(self, errand: Errand) -> None:
+        """What the queue calls. Never raises for a job's sake: the row says how it went."""
+        try:
+            job = await self._take(errand)
+        except Overtaken:
+            return
+        task = asyncio.create_task(self._carry(job), name=f"job {job.id}")
+        self._running[job.id] = (job, task)
+        try:
+            await asyncio.wait([task])
+        finally:
+            self._running.pop(job.id, None)
+
+    async def _take(self, errand: Errand) -> Job:
+        crew = self._crew
+        if errand.attempt == 0:
+            return await crew.write(lambda db: life.start(db, errand.job_id, worker_id=crew.worker_id, deadlines=crew.deadlines))
+        return await crew.write(lambda db: life.resume(db, errand.job_id, errand.attempt, worker_id=crew.worker_id))
+
+    async def _carry(self, job: Job) -> None:
+        try:
+            await carry(job, self._crew)
+        except Overtaken:
+            log.info("a job went on without us", job_id=str(job.id), attempt=job.attempt)
+        except asyncio.CancelledError:
+            if self._handing_over:
+                await self._hand_over(job)
+        except Exception:
+            log.exception("a job broke its worker", job_id=str(job.id), attempt=job.attempt)
+            await self._try_again_or_fail(job)
+
+    async def _hand_over(self, job: Job) -> None:
+        try:
+            await self._crew.write(lambda db: life.hand_over(db, job))
+        except Overtaken:
+            return
+
+    async def _try_again_or_fail(self, job: Job) -> None:
+        if job.attempt < ATTEMPTS_AT_MOST:
+            await self._hand_over(job)
+            return
+        try:
+            await self._crew.write(lambda db: life.fail(db, job, because="Something went wrong on our side"))
+        except Overtaken:
+            return
+
+    def _mine(self) -> dict[UUID, int]:
+        return {job_id: job.attempt for job_id, (job, _) in self._running.items()}
+
+    def _stop_job(self, job_id: UUID) -> None:
+        found = self._running.get(job_id)
+        if found is not None:
+            found[1].cancel()
