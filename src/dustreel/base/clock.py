@@ -23,4 +23,4 @@ class SystemClock:
 
 def stamp(moment: datetime) -> str:
     """`YYYY-MM-DDTHH:MM:SSZ`, as the contract writes every time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat()[:19] + "Z"

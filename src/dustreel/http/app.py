@@ -10,14 +10,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 import dustreel
 from dustreel.base.errors import DomainError
 from dustreel.base.settings import split
 from dustreel.http.asked import MalformedRequest, MethodNotAllowed, NotFound, RangeNotSatisfiable
-from dustreel.http.describe import MODELS, described
-from dustreel.http.envelope import Counts, Envelope
+from dustreel.http.describe import MODELS
+from dustreel.http.envelope import Counts, Envelope, Safety
 from dustreel.http.failures import problem
+from dustreel.http.hot import HotReads
 from dustreel.http.media import media_route
 from dustreel.http.routes import account, docs, health, jobs, submit, uploads, videos
 from dustreel.wiring import Service
@@ -31,9 +33,27 @@ EXPOSED = ["Location", "Retry-After", "RateLimit", "RateLimit-Policy", "ETag", "
 ACCEPTED = ["Authorization", "Content-Type", "Idempotency-Key", "Prefer", "X-User-Id", "Last-Event-ID", "If-None-Match", "Range"]
 
 
-def build_app(service: Service | None) -> FastAPI:
-    """The ASGI application. Without a service it can only describe itself."""
-    app = FastAPI(
+def build_app(service: Service) -> ASGIApp:
+    """The whole application: counted and numbered, the hot reads first, the rest behind CORS."""
+    api = build_api(service)
+    counts = Counts(api.state.metrics)
+    origins = list(split(service.settings.cors_origins))
+    rest = CORSMiddleware(
+        Safety(api),
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"],
+        allow_headers=ACCEPTED,
+        expose_headers=EXPOSED,
+        max_age=86_400,
+    )
+    to_any = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": ", ".join(EXPOSED)}
+    hot = HotReads(rest, api, status=jobs.status, active=jobs.active, cors=to_any if origins == ["*"] else None)
+    return Envelope(hot, counts)
+
+
+def build_api(service: Service | None) -> FastAPI:
+    """Routes and error handlers. Without a service it can only describe itself."""
+    api = FastAPI(
         title="Dustreel",
         version=dustreel.__version__,
         description=DESCRIPTION,
@@ -41,34 +61,16 @@ def build_app(service: Service | None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    registry = CollectorRegistry()
-    app.state.service, app.state.metrics = service, registry
-    app.add_exception_handler(DomainError, _tell)
-    app.add_exception_handler(HTTPException, _tell_http)
-    app.add_middleware(Envelope, counts=Counts(registry))
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=list(split(service.settings.cors_origins)) if service else ["*"],
-        allow_methods=["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"],
-        allow_headers=ACCEPTED,
-        expose_headers=EXPOSED,
-        max_age=86_400,
-    )
-    _add_routes(app, service)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
-    return app
-
-
-def _add_routes(app: FastAPI, service: Service | None) -> None:
-    # The hot reads stand first, as plain routes; the same functions follow as documented ones, which only the document ever sees.
-    app.router.routes.extend(jobs.HOT_ROUTES)
-    app.get("/videos/jobs/active", tags=["Jobs"], **described("active"))(jobs.active)
-    app.get("/videos/jobs/{job_id}/status", tags=["Jobs"], **described("status"))(jobs.status)
+    api.state.service, api.state.metrics = service, CollectorRegistry()
+    api.add_exception_handler(DomainError, _tell)
+    api.add_exception_handler(HTTPException, _tell_http)
     for resource in (submit, jobs, videos, account, uploads, health, docs):
-        app.include_router(resource.router)
-    app.mount("/docs/assets", docs.ASSETS)
+        api.include_router(resource.router)
+    api.mount("/docs/assets", docs.ASSETS)
     if service is not None and service.media_folder is not None:
-        app.router.routes.append(media_route(service.media_folder, problem))
+        api.router.routes.append(media_route(service.media_folder, problem))
+    api.openapi = lambda: _openapi(api)  # type: ignore[method-assign]
+    return api
 
 
 async def _tell(request: Request, error: Exception) -> Response:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import orjson
 
-from dustreel.http.app import build_app
+from dustreel.http.app import build_api
 
 
 def document() -> bytes:
-    return orjson.dumps(build_app(None).openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(build_api(None).openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def main(arguments: list[str]) -> int:

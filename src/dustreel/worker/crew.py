@@ -1,6 +1,7 @@
 """What a job's way needs, handed from step to step."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ class Crew:
                 async with self.db.transaction(wait=5.0) as connection:
                     return await change(connection)
             except Unavailable:
+                if self.db.pool.closed:
+                    raise
                 log.warning("the database is away; the job's next step waits for it")
                 await asyncio.sleep(WRITE_AGAIN_SECONDS)
 
@@ -59,10 +62,4 @@ class Crew:
         try:
             yield folder
         finally:
-            await asyncio.shield(asyncio.to_thread(_remove, folder))
-
-
-def _remove(folder: Path) -> None:
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))

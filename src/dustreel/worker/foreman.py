@@ -7,6 +7,7 @@ import socket
 from uuid import UUID
 
 from dustreel.base.bell import Bell
+from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
 from dustreel.jobs import Job, Overtaken, life
 from dustreel.queue import Engine, Errand, Lane
@@ -24,6 +25,7 @@ class Foreman:
     def __init__(self, crew: Crew, bell: Bell, *, lanes: dict[Lane, int], pace: chores.Pace) -> None:
         self._crew, self._pace = crew, pace
         self._running: dict[UUID, tuple[Job, asyncio.Task[None]]] = {}
+        self._errands: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._handing_over = False
         self._chores: list[asyncio.Task[None]] = []
@@ -43,11 +45,14 @@ class Foreman:
         """Hand every running job to whoever comes next, then let go of the queue."""
         await self._engine.pause()
         self._handing_over = True
-        tasks = [task for _, task in self._running.values()]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=LET_GO_SECONDS)
+        until = self._crew.clock.monotonic() + LET_GO_SECONDS
+        # An errand that was fetched a moment ago may still be on its way to becoming a running job.
+        while self._errands and self._crew.clock.monotonic() < until:
+            for _, task in list(self._running.values()):
+                # Once each: a second cancel would cut off the writing that hands the job over.
+                if not task.cancelling():
+                    task.cancel()
+            await asyncio.wait(self._errands, timeout=0.2)
         await self._engine.stop()
         self._stopping.set()
         await asyncio.gather(*self._chores)
@@ -55,6 +60,10 @@ class Foreman:
 
     async def _run(self, errand: Errand) -> None:
         """What the queue calls. Never raises for a job's sake: the row says how it went."""
+        errand_task = asyncio.current_task()
+        assert errand_task is not None
+        self._errands.add(errand_task)
+        errand_task.add_done_callback(self._errands.discard)
         try:
             job = await self._take(errand)
         except Overtaken:
@@ -87,8 +96,8 @@ class Foreman:
     async def _hand_over(self, job: Job) -> None:
         try:
             await self._crew.write(lambda db: life.hand_over(db, job))
-        except Overtaken:
-            return
+        except (Overtaken, Unavailable):
+            return  # somebody else has it, or will see that we have gone
 
     async def _try_again_or_fail(self, job: Job) -> None:
         if job.attempt < ATTEMPTS_AT_MOST:

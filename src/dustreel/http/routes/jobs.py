@@ -5,7 +5,6 @@ from uuid import UUID
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dustreel import jobs, videos
 from dustreel.base.ids import parse_uuid
@@ -21,22 +20,17 @@ router = APIRouter(tags=["Jobs"])
 POLL_AGAIN_SECONDS = "5"
 
 
+@router.get("/videos/jobs/{job_id}/status", **described("status"))
 async def status(request: Request) -> Response:
-    """The read that every front end repeats: a plain route over joined reads (design §5)."""
     acting = await acting_user(request)
     glance = await service(request).reads.glance(_job_id(request), acting.user_id, acting.mode)
     return answers.json(wire.status(glance), headers=None if glance.status in FINAL else {"Retry-After": POLL_AGAIN_SECONDS})
 
 
+@router.get("/videos/jobs/active", **described("active"))
 async def active(request: Request) -> Response:
     acting = await acting_user(request)
     return answers.json(wire.active(await service(request).reads.active(acting.user_id, acting.mode)))
-
-
-HOT_ROUTES = [
-    Route("/videos/jobs/active", active, methods=["GET"]),
-    Route("/videos/jobs/{job_id}/status", status, methods=["GET"]),
-]
 
 
 @router.get("/videos/jobs", **described("history"))
