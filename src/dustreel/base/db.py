@@ -55,7 +55,7 @@ class Database:
             # For the engine and the sweeps, which outlast an outage; a caller's wait is CONNECTION_WAIT_SECONDS.
             timeout=30.0,
             reconnect_timeout=RECONNECT_SECONDS,
-                        kwargs={"autocommit": True, "application_name": "dustreel"},
+            kwargs={"autocommit": True, "application_name": "dustreel"},
         )
 
     async def open(self) -> None:

@@ -15,9 +15,13 @@ def configure(level: str, *, json: bool) -> None:
         structlog.stdlib.add_log_level,
         timestamp,
     ]
-    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(
-        # The rich one prints local variables, and with them keys and prompts.
-        exception_formatter=structlog.dev.plain_traceback
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if json
+        else structlog.dev.ConsoleRenderer(
+            # The rich one prints local variables, and with them keys and prompts.
+            exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -57,9 +57,7 @@ class Settings(BaseModel):
     cdn_url: Url = Field("", description="Address in front of the storage; links to videos begin with it where it is set.")
 
     providers: str = Field("", description="Who renders, in order of preference, separated by commas; empty means the sandbox.")
-    render_processes: int = Field(
-        0, ge=0, le=64, description="Busy renders at the same time; 0 means one a processor."
-    )
+    render_processes: int = Field(0, ge=0, le=64, description="Busy renders at the same time; 0 means one a processor.")
     light_jobs: int = Field(64, ge=1, le=10_000, description="Jobs that mostly wait which one worker has under way at the same time.")
 
     jwt_secret: str = Field("", description="Secret for HS256 tokens; 32 characters or more. Empty accepts none.")

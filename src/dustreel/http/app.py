@@ -29,7 +29,16 @@ DESCRIPTION = """Asynchronous video generation: post a prompt or a picture, get 
 Authenticate with `Authorization: Bearer dr_test_…` (or a JSON Web Token). Test keys render in the sandbox and spend test DUST."""
 
 # A browser may read these of an answer from another origin.
-EXPOSED = ["Location", "Retry-After", "RateLimit", "RateLimit-Policy", "ETag", "X-Request-Id"]
+EXPOSED = [
+    "Location",
+    "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
+    "ETag",
+    "X-Request-Id",
+    "Content-Range",
+    "Accept-Ranges",
+]
 ACCEPTED = ["Authorization", "Content-Type", "Idempotency-Key", "Prefer", "X-User-Id", "Last-Event-ID", "If-None-Match", "Range"]
 
 

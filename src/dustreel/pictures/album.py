@@ -6,7 +6,7 @@ from uuid import UUID
 from dustreel.base.db import Connection, Database, Row, Statements, every, one
 from dustreel.base.ids import Ids
 from dustreel.base.vocabulary import Mode
-from dustreel.media import ImageUnreachable, Picture, SafeFetch, Workbench, tidy
+from dustreel.media import ImageUnreachable, Picture, SafeFetch, Workbench
 from dustreel.storage import Links, ObjectStore, new_key
 
 SQL = Statements(__package__, "pictures.sql")
@@ -36,7 +36,7 @@ class Album:
 
     async def upload(self, data: bytes, user_id: UUID, mode: Mode) -> StoredPicture:
         """Keep a caller's own picture. Raises ImageUnsupported, ImageTooLarge, Unavailable."""
-        return await self._keep(await tidy(data, self._bench), user_id, mode, uploaded=True)
+        return await self._keep(await self._bench.tidy(data), user_id, mode, uploaded=True)
 
     async def obtain(self, url: str, user_id: UUID, mode: Mode) -> StoredPicture:
         """The picture behind an `image_url`, as a copy of ours.
@@ -46,7 +46,7 @@ class Album:
         key = self._links.key_of(url)
         if key is None:
             fetched = await self._fetcher.fetch_picture(url)
-            return await self._keep(await tidy(fetched.data, self._bench), user_id, mode, uploaded=False)
+            return await self._keep(await self._bench.tidy(fetched.data), user_id, mode, uploaded=False)
         async with self._db.connection() as connection:
             row = await one(connection, SQL["touch_by_key"], key=key)
         if row is not None:
@@ -55,7 +55,7 @@ class Album:
             data = await self._store.read(key, at_most=OWN_OBJECT_AT_MOST)
         except FileNotFoundError:
             raise ImageUnreachable("There is no picture at this address of ours; unused uploads are kept for a day.") from None
-        return await self._keep(await tidy(data, self._bench), user_id, mode, uploaded=False)
+        return await self._keep(await self._bench.tidy(data), user_id, mode, uploaded=False)
 
     async def find(self, picture_id: UUID) -> StoredPicture:
         """A picture that a job names: it is there as long as the job is."""

@@ -12,7 +12,7 @@ from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
 from dustreel.base.vocabulary import Frame, Mode
 from dustreel.jobs import Job, Step, life
-from dustreel.media import BrokenVideo, Examined, examine
+from dustreel.media import BrokenVideo, Examined
 from dustreel.providers import Order, Refused, Stumbled, model_used
 from dustreel.storage import new_key
 from dustreel.videos import NewVideo
@@ -47,7 +47,7 @@ async def render_and_store(job: Job, crew: Crew) -> Job:
     async with crew.workplace(job.id) as folder:
         file = folder / "video.mp4"
         job = await _render(job, crew, folder, file)
-        examined = await examine(file, crew.bench, expect=Frame.of(job.resolution, job.aspect_ratio), seconds=job.duration.seconds)
+        examined = await crew.bench.examine(file, expect=Frame.of(job.resolution, job.aspect_ratio), seconds=job.duration.seconds)
         made = await _store(crew, file, examined)
     return await crew.write(lambda db: life.stored(db, job, made))
 

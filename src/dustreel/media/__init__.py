@@ -1,0 +1,27 @@
+"""Pictures and videos as bytes: fetched without danger, made harmless, checked to the last frame."""
+
+from dustreel.media.failures import (
+    BrokenVideo,
+    ImageTooLarge,
+    ImageUnreachable,
+    ImageUnsupported,
+    ImageUrlForbidden,
+    InvalidImageUrl,
+)
+from dustreel.media.fetch import Fetched, SafeFetch
+from dustreel.media.workbench import Examined, Picture, VideoFacts, Workbench
+
+__all__ = [
+    "BrokenVideo",
+    "Examined",
+    "Fetched",
+    "ImageTooLarge",
+    "ImageUnreachable",
+    "ImageUnsupported",
+    "ImageUrlForbidden",
+    "InvalidImageUrl",
+    "Picture",
+    "SafeFetch",
+    "VideoFacts",
+    "Workbench",
+]

@@ -1,0 +1,94 @@
+"""Making a picture harmless: decoded within limits, turned upright, brought to sRGB, stripped of all it says, encoded afresh."""
+
+import hashlib
+import io
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import Image, ImageCms, ImageOps
+
+from dustreel.base.workshop import Declined
+
+PIXELS_AT_MOST = 50_000_000
+BYTES_AT_MOST = 20 << 20
+# Below this there is nothing to move.
+SMALLEST_SIDE = 16
+# Anything narrower than 1:20 is no picture of something.
+MOST_STRETCHED = 20
+QUALITY = 92
+
+_FORMATS = ("JPEG", "PNG", "WEBP")
+
+
+def tidy(data: bytes) -> tuple[Mapping[str, Any], bytes]:
+    """The tidied bytes, and what they are: content_type, width, height, sha256. Raises Declined of kind `unsupported` or `too_large`."""
+    if len(data) > BYTES_AT_MOST:
+        raise Declined("too_large", "The picture is larger than 20 MiB.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+                _check_size(picture)
+                picture.load()
+                upright = _in_srgb(ImageOps.exif_transpose(picture))
+    except Declined:
+        raise
+    except Image.DecompressionBombError:
+        raise Declined("too_large", "The picture has more than 50 megapixels.") from None
+    except Exception:
+        # Pillow's decoders raise whatever the damage leads them to: OSError, SyntaxError, struct.error, IndexError …
+        raise Declined("unsupported", "This is no JPEG, PNG or WebP picture, or it is damaged.") from None
+    encoded, content_type = _encode(upright)
+    facts = {
+        "content_type": content_type,
+        "width": upright.width,
+        "height": upright.height,
+        "sha256": hashlib.sha256(encoded).hexdigest(),
+    }
+    return facts, encoded
+
+
+def _check_size(picture: Image.Image) -> None:
+    """From the header, before a pixel is decoded."""
+    width, height = picture.size
+    if width * height > PIXELS_AT_MOST:
+        raise Declined("too_large", f"The picture has {width * height / 1e6:.0f} megapixels; 50 are allowed.")
+    if min(width, height) < SMALLEST_SIDE:
+        raise Declined("unsupported", f"The picture is {width}×{height}; it must be at least {SMALLEST_SIDE} pixels on each side.")
+    if max(width, height) > MOST_STRETCHED * min(width, height):
+        raise Declined("unsupported", f"The picture is {width}×{height}; it must not be longer than {MOST_STRETCHED} times its width.")
+
+
+def _in_srgb(picture: Image.Image) -> Image.Image:
+    """RGB, or RGBA where anything is transparent, in the colours that a browser would show."""
+    has_alpha = picture.has_transparency_data
+    profile = picture.info.get("icc_profile")
+    converted = picture
+    if profile and picture.mode in ("RGB", "RGBA", "L", "CMYK"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
+            base = picture.convert("RGB") if picture.mode == "RGBA" else picture
+            moved = ImageCms.profileToProfile(base, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            if moved is not None:
+                converted = moved
+                if alpha is not None:
+                    converted.putalpha(alpha)
+        except (ImageCms.PyCMSError, OSError):
+            converted = picture  # a damaged profile is no reason to refuse a good picture
+    converted = converted.convert("RGBA" if has_alpha else "RGB")
+    if has_alpha and converted.getchannel("A").getextrema() == (255, 255):
+        converted = converted.convert("RGB")
+    return converted
+
+
+def _encode(picture: Image.Image) -> tuple[bytes, str]:
+    out = io.BytesIO()
+    # A new image: Pillow would carry EXIF and text chunks of the old one along.
+    clean = Image.frombytes(picture.mode, picture.size, picture.tobytes())
+    if clean.mode == "RGBA":
+        clean.save(out, "PNG", compress_level=4)
+        return out.getvalue(), "image/png"
+    clean.save(out, "JPEG", quality=QUALITY, subsampling=0 if clean.width * clean.height < 4_000_000 else 2)
+    return out.getvalue(), "image/jpeg"

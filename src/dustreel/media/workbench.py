@@ -1,0 +1,88 @@
+"""Work on pictures and videos, done in processes of their own (`bench.py`): codecs are C, and what they are fed comes from strangers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dustreel.base.errors import Unavailable
+from dustreel.base.log import logger
+from dustreel.base.vocabulary import Frame
+from dustreel.base.workshop import Broke, Declined, Workshop
+from dustreel.media.failures import BrokenVideo, ImageTooLarge, ImageUnsupported
+
+log = logger(__name__)
+
+# Two at a time: more would only take each other's processor.
+PLACES = 2
+# A 50-megapixel PNG takes two seconds to decode and encode; a picture that takes this long was made to.
+PICTURE_SECONDS = 20.0
+# Fifteen seconds of 2160p decode in about ten on one slow core.
+VIDEO_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that can't hurt anybody: upright, sRGB, without metadata, encoded by us."""
+
+    data: bytes
+    content_type: str
+    width: int
+    height: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What a video is, by its own frames."""
+
+    duration_seconds: float
+    width: int
+    height: int
+    fps: float
+    frames: int
+    bytes: int
+    sha256: str
+    codec: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    facts: VideoFacts
+    thumbnail: bytes
+    """A JPEG, at most 640 pixels on its longer side."""
+
+
+class Workbench:
+    def __init__(self) -> None:
+        self._shop = Workshop("dustreel.media.bench", places=PLACES)
+
+    async def warm(self) -> None:
+        await self._shop.warm()
+
+    async def close(self) -> None:
+        await self._shop.close()
+
+    async def tidy(self, data: bytes) -> Picture:
+        """Make a stranger's picture harmless. Raises ImageUnsupported, ImageTooLarge, Unavailable."""
+        try:
+            answer = await self._shop.run({"do": "tidy"}, data, within=PICTURE_SECONDS)
+        except Declined as declined:
+            kind = ImageTooLarge if declined.kind == "too_large" else ImageUnsupported
+            raise kind(str(declined)) from None
+        except Broke as broke:
+            log.error("a picture broke its process", error=str(broke))
+            raise ImageUnsupported("The picture can't be read.") from broke
+        except OSError as failed:
+            raise Unavailable from failed
+        return Picture(data=answer.data, **answer.values)
+
+    async def examine(self, file: Path, *, expect: Frame, seconds: int) -> Examined:
+        """Decode all of an MP4 and see that it is what was asked for; pick its thumbnail on the way. Raises BrokenVideo."""
+        work = {"do": "examine", "file": str(file), "width": expect.width, "height": expect.height, "seconds": seconds}
+        try:
+            answer = await self._shop.run(work, within=VIDEO_SECONDS)
+        except Declined as declined:
+            raise BrokenVideo(str(declined)) from None
+        except Broke as broke:
+            log.error("a video broke its process", error=str(broke))
+            raise BrokenVideo("The video can't be read") from broke
+        return Examined(VideoFacts(**answer.values), answer.data)

@@ -1,0 +1,115 @@
+"""The sandbox as a provider: waits in the event loop, renders in a process of its own."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dustreel.base.vocabulary import AspectRatio, Duration, GenerationType, Resolution
+from dustreel.base.workshop import Broke, Declined, Workshop
+from dustreel.providers.port import Capability, Order, Refused, Stumbled, Tell
+from dustreel.providers.sandbox.directives import Directives, UnknownDirective, directives_of
+
+ANIMATIC = Capability(
+    model="animatic-1",
+    generation_types=frozenset(GenerationType),
+    seconds=frozenset(int(duration.seconds) for duration in Duration),
+    resolutions=frozenset(Resolution),
+    aspect_ratios=frozenset(AspectRatio),
+    camera_fixed=True,
+    reference_person=True,
+)
+# Renders yield to the API, which people wait for.
+NICENESS = 5
+# Quick orders shouldn't wait for a place behind long ones.
+EXTRA_PLACES = 2
+PACE_SECONDS = 0.25
+# A paced order leaves this share of its time for making the file.
+PACED_SHARE = 0.95
+REFUSAL = "Model refused the prompt: it was flagged by the content policy"
+
+
+class SandboxProvider:
+    """A `LocalProvider`."""
+
+    name = "sandbox"
+    models: tuple[Capability, ...] = (ANIMATIC,)
+
+    def __init__(self, *, processes: int) -> None:
+        """`processes`: how many busy renders may run at the same time."""
+        self._shop = Workshop("dustreel.providers.sandbox.bench", places=processes + EXTRA_PLACES, niceness=NICENESS)
+
+    def is_light(self, order: Order) -> bool:
+        try:
+            _, directives = _read(order)
+        except Refused:
+            return True
+        return directives.keeps_no_processor_busy
+
+    async def warm(self) -> None:
+        await self._shop.warm()
+
+    async def close(self) -> None:
+        await self._shop.close()
+
+    async def render(self, order: Order, into: Path, tell: Tell) -> None:
+        prompt, directives = _read(order)
+        if directives != Directives():
+            await self._play(directives, order, tell)
+        draft = directives.instant or directives.seconds is not None
+        work = {
+            "prompt": prompt,
+            "picture": None if order.picture is None else str(order.picture),
+            "width": order.frame.width,
+            "height": order.frame.height,
+            "seconds": order.seconds,
+            "camera_fixed": order.camera_fixed,
+            "draft": draft,
+            "into": str(into),
+        }
+
+        async def told(progress: Mapping[str, Any]) -> None:
+            if not draft or progress["share"] == 0:
+                await tell(progress["share"])
+
+        try:
+            await self._shop.run(work, told=told)
+        except Declined as declined:
+            raise Refused(str(declined)) from None
+        except Broke as broke:
+            raise Stumbled(f"The renderer stopped: {broke}") from broke
+
+    async def _play(self, directives: Directives, order: Order, tell: Tell) -> None:
+        """Everything that a directive asks for before a file is made. Raises Refused, Stumbled."""
+        if directives.flaky and order.attempt == 1:
+            await tell(0.0)
+            raise Stumbled("The sandbox was told to stumble once")
+        if directives.hang:
+            await tell(0.0)
+            await asyncio.Event().wait()
+        if directives.seconds is not None:
+            await _pace(directives.seconds, tell)
+        if directives.moderated:
+            await tell(0.0)
+            raise Refused(REFUSAL)
+        if directives.fail is not None:
+            await tell(0.0)
+            raise Refused(directives.fail)
+
+
+def _read(order: Order) -> tuple[str, Directives]:
+    if not order.directives:
+        return order.prompt, Directives()
+    try:
+        return directives_of(order.prompt)
+    except UnknownDirective as unknown:
+        raise Refused(str(unknown)) from None
+
+
+async def _pace(seconds: float, tell: Tell) -> None:
+    """Let the time pass, telling how much of it has."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    while (elapsed := clock() - began) < seconds * PACED_SHARE:
+        await tell(elapsed / seconds)
+        await asyncio.sleep(min(PACE_SECONDS, seconds * PACED_SHARE - elapsed))

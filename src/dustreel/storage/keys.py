@@ -1,0 +1,20 @@
+"""Names of objects: `videos/{random}.mp4`. Unguessable, because whoever has a link may see the video; never used twice."""
+
+import re
+from collections.abc import Callable
+
+KINDS = ("videos", "thumbnails", "previews", "sprites", "uploads", "pictures")
+
+_KEY = re.compile(rf"({'|'.join(KINDS)})/[A-Za-z0-9_-]{{22,64}}\.[a-z0-9]{{2,5}}")
+
+
+def new_key(kind: str, suffix: str, secret: Callable[[], str]) -> str:
+    """A fresh key. `secret` gives at least 128 bits that are safe in a URL."""
+    key = f"{kind}/{secret()}.{suffix}"
+    assert is_key(key), key
+    return key
+
+
+def is_key(text: str) -> bool:
+    """Whether this is the form of a key of ours; nothing else is ever looked up, so no path can lead out of the store."""
+    return _KEY.fullmatch(text) is not None

@@ -1,0 +1,116 @@
+"""The stores: a folder on disk today. Its objects are served by the API itself."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
+
+from dustreel.base.errors import Misconfigured
+from dustreel.base.log import logger
+from dustreel.storage.keys import KINDS, is_key
+from dustreel.storage.port import ObjectStore
+
+log = logger(__name__)
+
+# Files under way live beside the objects, on the same file system, so that moving one into place is a rename.
+UNDER_WAY = ".under-way"
+
+
+def open_store(url: str) -> ObjectStore:
+    """The store behind a URL. Raises Misconfigured for one that can't be used."""
+    parts = urlsplit(url)
+    if parts.scheme != "file" or parts.netloc:
+        raise Misconfigured(f"DUSTREEL_STORAGE_URL can't be {url!r}: it must be like file:///a/folder.")
+    return DiskStore(Path(unquote(parts.path)))
+
+
+class DiskStore:
+    """Objects as files. Python's own calls rather than obstore's LocalStore, which neither flushes to the disk nor refuses symlinks."""
+
+    def __init__(self, root: Path) -> None:
+        """Raises Misconfigured when the folder can't be written to."""
+        self.root = root
+        self._under_way = root / UNDER_WAY
+        try:
+            for folder in (*(root / kind for kind in KINDS), self._under_way):
+                folder.mkdir(parents=True, exist_ok=True)
+            probe = self._under_way / uuid4().hex
+            probe.touch()
+            probe.unlink()
+        except OSError as failed:
+            raise Misconfigured(f"The storage folder {root} can't be used: {failed.strerror}.") from failed
+
+    async def put_file(self, key: str, file: Path, content_type: str) -> None:
+        await self._put(key, lambda fresh: _copy(file, fresh))
+
+    async def put_bytes(self, key: str, data: bytes, content_type: str) -> None:
+        await self._put(key, lambda fresh: _write(data, fresh))
+
+    async def read(self, key: str, *, at_most: int) -> bytes:
+        def read() -> bytes:
+            with self._path(key).open("rb") as file:
+                data = file.read(at_most + 1)
+            if len(data) > at_most:
+                raise OSError(f"{key} is larger than {at_most} bytes")
+            return data
+
+        return await asyncio.to_thread(read)
+
+    async def delete(self, key: str) -> bool:
+        def delete() -> bool:
+            try:
+                self._path(key).unlink(missing_ok=True)
+            except OSError as failed:
+                log.warning("an object could not be removed", key=key, error=str(failed))
+                return False
+            return True
+
+        return await asyncio.to_thread(delete)
+
+    async def _put(self, key: str, write: Callable[[Path], None]) -> None:
+        """Written whole and flushed under another name, then moved: no reader ever sees half an object, and no power cut leaves one."""
+
+        def put() -> None:
+            path, fresh = self._path(key), self._under_way / uuid4().hex
+            try:
+                write(fresh)
+                os.replace(fresh, path)
+                _flush_folder(path.parent)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    fresh.unlink(missing_ok=True)
+                raise
+
+        await asyncio.to_thread(put)
+
+    def _path(self, key: str) -> Path:
+        if not is_key(key):
+            raise FileNotFoundError(key)
+        return self.root / key
+
+
+def _copy(file: Path, fresh: Path) -> None:
+    with file.open("rb") as source, fresh.open("xb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+        target.flush()
+        os.fsync(target.fileno())
+
+
+def _write(data: bytes, fresh: Path) -> None:
+    with fresh.open("xb") as target:
+        target.write(data)
+        target.flush()
+        os.fsync(target.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """A renamed file is only as durable as the folder that names it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
