@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -97,7 +97,7 @@ async def start(keys: list[tuple[UUID, str]]) -> None:
     print(f"accepted → render started: p50 {statistics.median(took):.1f} ms, worst {max(took):.1f} ms, of {len(took)}")
 
 
-async def _compare(what: str, make: "load.Callable[[int], bytes]", connections: int, expect: int) -> None:
+async def _compare(what: str, make: Callable[[int], bytes], connections: int, expect: int) -> None:
     found: dict[int, list[float]] = {OURS: [], BARE: []}
     for _ in range(ROUNDS):
         for port in (BARE, OURS):

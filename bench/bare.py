@@ -12,23 +12,25 @@ from psycopg_pool import AsyncConnectionPool
 
 from dustreel.jobs.views import SQL
 
-_pool: AsyncConnectionPool | None = None
-
 _STATUS = SQL["by_ids"].replace(b"id = any(%(ids)s)", b"id = %(id)s")
 _JOB = """
 insert into jobs (id, user_id, mode, generation_type, prompt, duration, resolution, aspect_ratio, camera_fixed, provider, model, lane,
                   price, estimated_seconds, progress, deadline_at, queue_row)
 values (%(id)s, %(user_id)s, 'test', 'text_to_video', %(prompt)s, 'short', 'hd_720p', '16:9', false, 'sandbox', 'animatic-1', 'heavy',
-        10, 240, 0, now() + interval '1 day', queue_put('heavy', 'dustreel.errand', jsonb_build_object('job', %(id)s::uuid, 'attempt', 0), 0))
+        10, 240, 0, now() + interval '1 day',
+        queue_put('heavy', 'dustreel.errand', jsonb_build_object('job', %(id)s::uuid, 'attempt', 0), 0))
 """
 
 
+_OPENED: list[AsyncConnectionPool] = []
+
+
 async def pool() -> AsyncConnectionPool:
-    global _pool
-    if _pool is None:
-        _pool = AsyncConnectionPool(os.environ["DUSTREEL_DATABASE_URL"], min_size=2, max_size=20, open=False, kwargs={"autocommit": True})
-        await _pool.open()
-    return _pool
+    if not _OPENED:
+        url = os.environ["DUSTREEL_DATABASE_URL"]
+        _OPENED.append(AsyncConnectionPool(url, min_size=2, max_size=20, open=False, kwargs={"autocommit": True}))
+        await _OPENED[0].open()
+    return _OPENED[0]
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:

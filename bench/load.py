@@ -34,11 +34,11 @@ async def _connection(port: int, make: Callable[[int], bytes], number: int, unti
     while time.perf_counter() < until:
         writer.write(make(number))
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")) if b"content-length" in head.lower() else None
-        if length is None:
-            await _chunks(reader)
+        lengths = [int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        if lengths:
+            await reader.readexactly(lengths[0])
         else:
-            await reader.readexactly(length)
+            await _chunks(reader)
         done += 1
         errors += int(head[9:12]) != expect
     writer.close()

@@ -124,7 +124,9 @@ class House:
 
     def client(self, token: str | None = None, **headers: str) -> httpx.AsyncClient:
         said = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.AsyncClient(transport=self.transport, base_url="http://dustreel.test", headers=said | headers, timeout=PATIENCE_SECONDS)
+        return httpx.AsyncClient(
+            transport=self.transport, base_url="http://dustreel.test", headers=said | headers, timeout=PATIENCE_SECONDS
+        )
 
     async def key(self, user_id: UUID, *, mode: Mode = Mode.TEST, role: Role = Role.USER) -> str:
         async with self.service.db.transaction() as db:

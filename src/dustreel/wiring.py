@@ -127,7 +127,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             lanes=lanes,
             media_folder=_folder(settings),
         )
-        await stack.enter_async_context(_in_background(lambda stopping: bell.listen(stopping), "bell"))
+        await stack.enter_async_context(_in_background(bell.listen, "bell"))
         await stack.enter_async_context(_in_background(lambda stopping: _write_down_key_use(service, stopping), "key use"))
         yield service
 

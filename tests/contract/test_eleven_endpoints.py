@@ -35,7 +35,12 @@ async def test_generate_takes_the_contracts_own_request(alice: User) -> None:
 
 
 async def test_animate_answers_202_with_a_queued_job(alice: User, picture_url: str) -> None:
-    request = example("animate.request") | {"user_id": str(alice.id), "image_url": picture_url, "duration": "short", "resolution": "sd_480p"}
+    request = example("animate.request") | {
+        "user_id": str(alice.id),
+        "image_url": picture_url,
+        "duration": "short",
+        "resolution": "sd_480p",
+    }
     answer = await alice.api.post("/videos/animate", json=request)
     assert answer.status_code == 202
     assert answer.json() | {"job_id": "uuid", "estimated_completion_seconds": 180} == example("animate.answer")

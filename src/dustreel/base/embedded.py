@@ -332,7 +332,8 @@ def _add_system_user() -> pwd.struct_passwd:
         return pwd.getpwnam(SYSTEM_USER)
     except (OSError, subprocess.CalledProcessError, KeyError) as failed:
         raise Misconfigured(
-            "PostgreSQL refuses to run as root and no system user could be added: run Dustreel as an ordinary user, or set DUSTREEL_DATABASE_URL."
+            "PostgreSQL refuses to run as root, and no system user could be added: "
+            "run Dustreel as an ordinary user, or set DUSTREEL_DATABASE_URL."
         ) from failed
 
 

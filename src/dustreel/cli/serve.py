@@ -156,7 +156,7 @@ async def _answering(service: Service, listener: socket.socket) -> AsyncIterator
     failed = asyncio.Event()
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     task.add_done_callback(lambda _: failed.set())
-    while not server.started and not task.done():
+    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has a flag for this and no event
         await asyncio.sleep(0.005)
     try:
         yield failed

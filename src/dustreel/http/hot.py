@@ -1,7 +1,7 @@
 """The two reads that every front end repeats, status and active, ahead of the framework.
 
-Measured (bench/api_speed.py): through CORS middleware, FastAPI's exit stacks and the router a status cost more than its query. Here it costs
-a look at the path, the caller's cached credential, and a share of a joined read.
+Measured (bench/api_speed.py): through CORS middleware, FastAPI's exit stacks and the router a status cost more than its query. Here it
+costs a look at the path, the caller's cached credential, and a share of a joined read.
 """
 
 from collections.abc import Awaitable, Callable

@@ -78,7 +78,7 @@ class DiskStore:
             path, fresh = self._path(key), self._under_way / uuid4().hex
             try:
                 write(fresh)
-                os.replace(fresh, path)
+                fresh.replace(path)
                 _flush_folder(path.parent)
             except BaseException:
                 with contextlib.suppress(OSError):

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from dustreel.providers.sandbox.kit import Picture, Plane
 
@@ -15,19 +16,18 @@ def guess_depth(picture: Picture) -> Plane:
     size = (max(8, int(picture.shape[1] * scale)), max(8, int(picture.shape[0] * scale)))
     small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
     height, width = small.shape[:2]
-    rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    x: Plane = np.asarray(columns / width, np.float32)
-    y: Plane = np.asarray(rows / height, np.float32)
-    grey: Plane = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32) / 255
+    rows, columns = np.mgrid[:height, :width]
+    x, y = _plane(columns / width), _plane(rows / height)
+    grey = _plane(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY) / 255.0)
     apart = _apart_from_border(small) * (0.35 + 0.65 * np.exp(-(((x - 0.5) / 0.42) ** 2 + ((y - 0.55) / 0.45) ** 2)))
     edges = np.abs(cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 1), cv2.CV_32F))
-    sharp = cv2.GaussianBlur(edges, (0, 0), width / 26)
-    sharp = sharp / (float(sharp.max()) + 1e-6)
-    depth = (0.42 * y**1.15 + 0.40 * apart + 0.22 * sharp) * (1 - 0.75 * _sky(grey, y))
-    depth = np.asarray(cv2.GaussianBlur(depth.astype(np.float32), (0, 0), width / 70), np.float32)
+    blurred = _plane(cv2.GaussianBlur(edges, (0, 0), width / 26))
+    sharp = blurred / (float(blurred.max()) + 1e-6)
+    rough = _plane((0.42 * y**1.15 + 0.40 * apart + 0.22 * sharp) * (1 - 0.75 * _sky(grey, y)))
+    depth = _plane(cv2.GaussianBlur(rough, (0, 0), width / 70))
     for _ in range(2):
         depth = _guided(grey, depth, max(9, (width // 14) | 1), 2e-3)
-    depth = cv2.GaussianBlur(depth, (0, 0), width / 90)
+    depth = _plane(cv2.GaussianBlur(depth, (0, 0), width / 90))
     low, high = np.percentile(depth, 2), np.percentile(depth, 98)
     return np.asarray(np.clip((depth - low) / (high - low + 1e-6), 0, 1), np.float32)
 
@@ -60,9 +60,13 @@ def _sky(grey: Plane, y: Plane) -> Plane:
 def _guided(guide: Plane, plane: Plane, size: int, smoothness: float) -> Plane:
     """He, Sun and Tang's guided filter: smooth, but along the guide's edges."""
 
-    def mean(values: Plane) -> Plane:
-        return np.asarray(cv2.boxFilter(values, -1, (size, size), borderType=cv2.BORDER_REFLECT), np.float32)
+    def mean(values: ArrayLike) -> Plane:
+        return _plane(cv2.boxFilter(_plane(values), -1, (size, size), borderType=cv2.BORDER_REFLECT))
 
     guide_mean, plane_mean = mean(guide), mean(plane)
-    slope = (mean(guide * plane) - guide_mean * plane_mean) / (mean(guide * guide) - guide_mean * guide_mean + smoothness)
-    return np.asarray(mean(np.asarray(slope, np.float32)) * guide + mean(np.asarray(plane_mean - slope * guide_mean, np.float32)), np.float32)
+    slope = _plane((mean(guide * plane) - guide_mean * plane_mean) / (mean(guide * guide) - guide_mean * guide_mean + smoothness))
+    return _plane(mean(slope) * guide + mean(plane_mean - slope * guide_mean))
+
+
+def _plane(values: ArrayLike) -> Plane:
+    return np.asarray(values, np.float32)

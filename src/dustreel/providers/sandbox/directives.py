@@ -1,4 +1,4 @@
-"""What a test may ask of the sandbox at a prompt's end: `A storm [sandbox:fail=Model timeout]`. Test keys only; elsewhere it is mere text."""
+"""What a test may ask of the sandbox at a prompt's end: `A storm [sandbox:fail=Model timeout]`. Test keys only."""
 
 import difflib
 import re

@@ -108,7 +108,7 @@ class Camera:
     def see(self, points: ArrayLike, depth: float = 1.0, *, shrunk: float = 1.0) -> Points:
         """Pixels of a picture that is smaller by `shrunk`."""
         moved = (np.asarray(points, np.float64) - (self.x * depth, self.y * depth)) * (self.scale(depth) * shrunk)
-        return moved + (self.width * shrunk / 2, self.height * shrunk / 2)
+        return np.asarray(moved + np.array((self.width, self.height)) * (shrunk / 2), np.float64)
 
     def warp(self, backdrop: Picture, depth: float, into: Picture) -> None:
         """Draw an over-scanned backdrop at a depth."""
