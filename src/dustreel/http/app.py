@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
 import dustreel
@@ -74,7 +75,8 @@ def build_api(service: Service | None) -> FastAPI:
     api.add_exception_handler(DomainError, _tell)
     api.add_exception_handler(HTTPException, _tell_http)
     for resource in (submit, jobs, videos, account, uploads, health, docs):
-        api.include_router(resource.router)
+        # Not include_router, which hides its routes from `_allowed`.
+        api.router.routes.extend(resource.router.routes)
     api.mount("/docs/assets", docs.ASSETS)
     if service is not None and service.media_folder is not None:
         api.router.routes.append(media_route(service.media_folder, problem))
@@ -91,7 +93,17 @@ async def _tell_http(request: Request, error: Exception) -> Response:
     """What the framework itself refuses: no such route, no such method, a body it can't read."""
     assert isinstance(error, HTTPException)
     kinds: dict[int, type[DomainError]] = {404: NotFound, 405: MethodNotAllowed, 416: RangeNotSatisfiable}
-    return problem(request, kinds.get(error.status_code, MalformedRequest)(), error.headers)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return problem(request, kinds.get(error.status_code, MalformedRequest)(), headers)
+
+
+def _allowed(request: Request) -> str:
+    """Every method of the address: the framework names those of its first route only."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return ", ".join(sorted(found))
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from dustreel.http import examples, requests, schemas
 from dustreel.http.failures import FAILURES, PROBLEM_JSON
 
-_CALLER = (400, 401, 403, 429, 500, 503)
-_BODY = (408, 413, 415, 422)
+_CALLER = (400, 401, 403, 422, 429, 500, 503)
+_BODY = (408, 413, 415)
 
 _PAGE_PARAMETERS: list[tuple[str, str, dict[str, Any]]] = [
     ("limit", "How many at most.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}),
@@ -88,10 +88,10 @@ OPERATIONS: dict[str, Operation] = {
         "List past and present jobs",
         "Every job of the caller's that has not expired, newest first.",
         schemas.JobHistory,
-        (*_CALLER, 422),
+        _CALLER,
         query=tuple(_PAGE_PARAMETERS),
     ),
-    "list_videos": Operation("List videos", "Newest first.", schemas.VideoPage, (*_CALLER, 422), query=tuple(_LIST_PARAMETERS)),
+    "list_videos": Operation("List videos", "Newest first.", schemas.VideoPage, _CALLER, query=tuple(_LIST_PARAMETERS)),
     "get_video": Operation("Get a video", "One of the caller's videos.", schemas.OneVideo, (*_CALLER, 404), path="video_id"),
     "update_video": Operation(
         "Update a video",
@@ -110,7 +110,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "stats": Operation("Get the background processor's statistics", "Of the whole service.", schemas.ProcessorStats, _CALLER),
     "me": Operation("Who am I?", "The user and mode of the key, and the DUST balance.", schemas.Me, _CALLER),
-    "dust_entries": Operation("List DUST entries", "Newest first.", schemas.DustEntries, (*_CALLER, 422), query=tuple(_PAGE_PARAMETERS)),
+    "dust_entries": Operation("List DUST entries", "Newest first.", schemas.DustEntries, _CALLER, query=tuple(_PAGE_PARAMETERS)),
     "grant": Operation(
         "Grant DUST",
         "Admin keys only. With a `reference`, or an Idempotency-Key, it is given once.",
@@ -172,7 +172,7 @@ def _responses(name: str, operation: Operation) -> dict[str, Any]:
 
 def _failure(status: int) -> dict[str, Any]:
     failures = [(kind.code, failure) for kind, failure in FAILURES.items() if failure.status == status]
-    codes = sorted({code for code, _ in failures})
+    codes = list(dict.fromkeys(code for code, _ in failures))
     answer: dict[str, Any] = {
         "description": ", ".join(f"`{code}`" for code in codes),
         "content": {PROBLEM_JSON: {"schema": _ref(schemas.Problem), "example": _problem_example(status, codes[0], failures[0][1].title)}},
@@ -204,6 +204,15 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     if operation.path is not None:
         found.append({"name": operation.path, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}})
     found += [{"name": name, "in": "query", "description": text, "schema": schema} for name, text, schema in operation.query]
+    if not operation.public:
+        found.append(
+            {
+                "name": "X-User-Id",
+                "in": "header",
+                "description": "The user that a service key acts for, where the body has no user_id.",
+                "schema": {"type": "string", "format": "uuid"},
+            }
+        )
     if operation.idempotent:
         found.append(
             {

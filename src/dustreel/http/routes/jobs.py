@@ -11,6 +11,7 @@ from dustreel.base.ids import parse_uuid
 from dustreel.http import answers, wire
 from dustreel.http.caller import acting_user, service
 from dustreel.http.describe import described
+from dustreel.http.paths import JOB
 from dustreel.http.query import PAGE, PAGE_DEFAULTS, read_query
 from dustreel.jobs import FINAL, JobNotFound, Status
 
@@ -20,7 +21,7 @@ router = APIRouter(tags=["Jobs"])
 POLL_AGAIN_SECONDS = "5"
 
 
-@router.get("/videos/jobs/{job_id}/status", **described("status"))
+@router.get(JOB + "/status", **described("status"))
 async def status(request: Request) -> Response:
     acting = await acting_user(request)
     glance = await service(request).reads.glance(_job_id(request), acting.user_id, acting.mode)
@@ -44,7 +45,7 @@ async def history(request: Request) -> Response:
     )
 
 
-@router.get("/videos/jobs/{job_id}/result", **described("result"))
+@router.get(JOB + "/result", **described("result"))
 async def result(request: Request) -> Response:
     acting = await acting_user(request)
     running = service(request)
@@ -56,7 +57,7 @@ async def result(request: Request) -> Response:
     return answers.json(wire.not_completed(job), headers=None if job.is_final else {"Retry-After": POLL_AGAIN_SECONDS})
 
 
-@router.delete("/videos/jobs/{job_id}", **described("cancel"))
+@router.delete(JOB, **described("cancel"))
 async def cancel(request: Request) -> Response:
     acting = await acting_user(request)
     running = service(request)

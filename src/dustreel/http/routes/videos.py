@@ -15,6 +15,7 @@ from dustreel.http.asked import Invalid
 from dustreel.http.body import JSON_AT_MOST, JSON_SECONDS, parse_json, read_body
 from dustreel.http.caller import acting_user, service
 from dustreel.http.describe import described
+from dustreel.http.paths import VIDEO
 from dustreel.http.query import PAGE, PAGE_DEFAULTS, one_of, read_query, truth
 from dustreel.http.schemas import UserVideo
 from dustreel.videos import VideoFilter, VideoNotFound
@@ -52,7 +53,7 @@ async def list_videos(request: Request) -> Response:
     )
 
 
-@router.get("/videos/{video_id}", **described("get_video"))
+@router.get(VIDEO, **described("get_video"))
 async def get_video(request: Request) -> Response:
     acting = await acting_user(request)
     running = service(request)
@@ -61,7 +62,7 @@ async def get_video(request: Request) -> Response:
     return answers.json({"video": wire.video(video, running.links)})
 
 
-@router.put("/videos/{video_id}", **described("update_video"))
+@router.put(VIDEO, **described("update_video"))
 async def update_video(request: Request) -> Response:
     raw = await read_body(request, at_most=JSON_AT_MOST, seconds=JSON_SECONDS)
     acting = await acting_user(request)
@@ -74,7 +75,7 @@ async def update_video(request: Request) -> Response:
     return answers.json({"video": wire.video(video, running.links)})
 
 
-@router.delete("/videos/{video_id}", **described("delete_video"))
+@router.delete(VIDEO, **described("delete_video"))
 async def delete_video(request: Request) -> Response:
     acting = await acting_user(request)
     running = service(request)
