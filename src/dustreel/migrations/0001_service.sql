@@ -71,9 +71,10 @@ begin
        set wallet = wallet + case when new.to_account = 'wallet' then new.amount when new.from_account = 'wallet' then -new.amount else 0 end,
            held   = held   + case when new.to_account = 'held'   then new.amount when new.from_account = 'held'   then -new.amount else 0 end
      where user_id = new.user_id and mode = new.mode;
-    return new;
+    return null;
 end $$;
-create trigger dust_entries_post before insert on dust_entries for each row execute function dust_post();
+-- After, not before: what `on conflict do nothing` leaves out has run its before-triggers all the same.
+create trigger dust_entries_post after insert on dust_entries for each row execute function dust_post();
 
 create function dust_never_changes() returns trigger language plpgsql as $$
 begin
