@@ -12,7 +12,7 @@ from dustreel.base.vocabulary import Mode
 from dustreel.callers import Role, keys_of, revoke_key
 from tests.conftest import House, User, eventually, house_with
 
-SECRET = "a secret that only the sign-in and this service know"  # noqa: S105
+SECRET = "a secret that only the sign-in and this service know"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ class TestTokens:
         assert (answer.status_code, answer.json()["code"]) == (401, "invalid_signature")
 
     async def test_an_unsigned_token_is_refused(self, signed: House) -> None:
-        unsigned = jwt.encode(_claims(uuid4()), None, algorithm="none")
+        unsigned = jwt.encode(_claims(uuid4()), "", algorithm="none")
         assert (await self._me(signed, unsigned)).json()["code"] == "invalid_token"
 
     async def _me(self, house: House, token: str) -> Any:

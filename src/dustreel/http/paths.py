@@ -6,10 +6,7 @@
 from starlette.convertors import Convertor, register_url_convertor
 
 
-class _AnythingBut(Convertor[str]):
-    def __init__(self, *words: str) -> None:
-        self.regex = rf"(?!(?:{'|'.join(words)})(?:/|$))[^/]+"
-
+class _Word(Convertor[str]):
     def convert(self, value: str) -> str:
         return value
 
@@ -17,8 +14,16 @@ class _AnythingBut(Convertor[str]):
         return value
 
 
-register_url_convertor("job", _AnythingBut("active", "events"))
-register_url_convertor("video", _AnythingBut("generate", "animate", "stats", "jobs", "quote"))
+class _JobId(_Word):
+    regex = "(?!(?:active|events)(?:/|$))[^/]+"
+
+
+class _VideoId(_Word):
+    regex = "(?!(?:generate|animate|stats|jobs|quote)(?:/|$))[^/]+"
+
+
+register_url_convertor("job", _JobId())
+register_url_convertor("video", _VideoId())
 
 JOB = "/videos/jobs/{job_id:job}"
 VIDEO = "/videos/{video_id:video}"
