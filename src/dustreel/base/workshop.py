@@ -25,6 +25,8 @@ STDERR_LINES = 12
 # Reading an interpreter and a codec from a cold disk.
 STARTS_WITHIN_SECONDS = 60.0
 LINE_AT_MOST = 1 << 20
+# An idle process has nothing to do but to leave; the whole service has ten seconds to stop.
+ENDS_WITHIN_SECONDS = 2.0
 
 type Told = Callable[[Mapping[str, Any]], Awaitable[None]]
 
@@ -90,8 +92,9 @@ class Workshop:
         for task in list(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        for process in (*self._spares, *self._busy):
-            await process.end()
+        for process in self._busy:
+            process.kill()
+        await asyncio.gather(*(process.end() for process in (*self._spares, *self._busy)))
         self._spares.clear()
 
     async def _take(self) -> "_Process":
@@ -202,8 +205,15 @@ class _Process:
             self.process.kill()
 
     async def end(self) -> None:
-        self.kill()
-        await self.process.wait()
+        """Let it go home: without more to read it ends by itself, and is killed where it doesn't."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            async with asyncio.timeout(ENDS_WITHIN_SECONDS):
+                await self.process.wait()
+        except TimeoutError:
+            self.kill()
+            await self.process.wait()
         await self.listening
 
 

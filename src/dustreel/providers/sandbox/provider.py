@@ -69,7 +69,8 @@ class SandboxProvider:
         }
 
         async def told(progress: Mapping[str, Any]) -> None:
-            if not draft or progress["share"] == 0:
+            # A draft is over before its progress is of use, and a paced order's was told by the clock.
+            if not draft or (progress["share"] == 0 and directives.seconds is None):
                 await tell(progress["share"])
 
         try:
@@ -110,6 +111,7 @@ async def _pace(seconds: float, tell: Tell) -> None:
     """Let the time pass, telling how much of it has."""
     clock = asyncio.get_running_loop().time
     began = clock()
+    await tell(0.0)
     while (elapsed := clock() - began) < seconds * PACED_SHARE:
         await tell(elapsed / seconds)
         await asyncio.sleep(min(PACE_SECONDS, seconds * PACED_SHARE - elapsed))

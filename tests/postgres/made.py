@@ -1,0 +1,66 @@
+"""Jobs for tests that speak to the database directly."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from dustreel.base.db import Connection, Database
+from dustreel.base.vocabulary import AspectRatio, Duration, Dust, GenerationType, Mode, Resolution, Seconds
+from dustreel.jobs import Deadlines, Draft, Job, life
+
+DEADLINES = Deadlines(queue=1_000, job=1_000, render=1_000)
+STARTING = Dust(1_000)
+
+
+def draft(user_id: UUID, **changes: Any) -> Draft:
+    values: dict[str, Any] = {
+        "id": uuid4(),
+        "user_id": user_id,
+        "mode": Mode.TEST,
+        "generation_type": GenerationType.TEXT_TO_VIDEO,
+        "prompt": "A pond",
+        "duration": Duration.SHORT,
+        "resolution": Resolution.SD_480P,
+        "aspect_ratio": AspectRatio.WIDE,
+        "camera_fixed": False,
+        "reference_person": None,
+        "source_image_url": None,
+        "picture_id": None,
+        "provider": "sandbox",
+        "model": "animatic-1",
+        "lane": "light",
+        "price": Dust(10),
+        "estimated_seconds": Seconds(240),
+    }
+    return Draft(**(values | changes))
+
+
+async def accepted(db: Database, user_id: UUID | None = None, *, deadlines: Deadlines = DEADLINES, **changes: Any) -> UUID:
+    async with db.transaction() as connection:
+        made = await life.accept(
+            connection,
+            draft(user_id or uuid4(), **changes),
+            starting=STARTING,
+            live_at_most=1_000,
+            deadlines=deadlines,
+            idempotency=None,
+        )
+    return made.job_id
+
+
+async def started(db: Database, worker_id: UUID, job_id: UUID | None = None) -> Job:
+    async with db.transaction() as connection:
+        return await life.start(connection, job_id or await accepted(db), worker_id=worker_id, deadlines=DEADLINES)
+
+
+async def processing(db: Database, worker_id: UUID) -> Job:
+    job = await started(db, worker_id)
+    async with db.transaction() as connection:
+        return await life.render(connection, job, 0.0, deadlines=DEADLINES)
+
+
+async def beat(connection: Connection, worker_id: UUID, *, seconds_ago: float = 0.0) -> None:
+    await connection.execute(
+        "insert into workers (id, host, pid, beaten_at) values (%s, 'here', 1, now() - make_interval(secs => %s)) "
+        "on conflict (id) do update set beaten_at = excluded.beaten_at",
+        (worker_id, seconds_ago),
+    )

@@ -1,0 +1,41 @@
+"""What is written about the service agrees with the service."""
+
+from pathlib import Path
+
+from dustreel.base.settings import Settings, env_name
+from dustreel.http.failures import FAILURES
+from dustreel.http.openapi import document
+from dustreel.jobs.states import FINAL, LIVE, TRANSITIONS, Status
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    for name, field in Settings.model_fields.items():
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| `{env_name(name)}` |")]
+        shown = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+        assert (f"| `{shown}` |" if field.default not in (None, "") else "| empty |") in row
+        assert str(field.description) in row
+
+
+def test_every_error_code_is_documented_with_its_status() -> None:
+    text = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    for kind, failure in FAILURES.items():
+        assert f"| {failure.status} | `{kind.code}` |" in text
+
+
+def test_the_committed_openapi_document_is_fresh() -> None:
+    assert (ROOT / "contract" / "openapi.json").read_bytes() == document()
+
+
+def test_the_table_of_states_ends_what_it_begins() -> None:
+    assert set(Status) == LIVE | FINAL and not LIVE & FINAL
+    for moves in TRANSITIONS.values():
+        assert not FINAL & set(moves), "no event leaves a final state"
+
+
+def test_no_file_outgrows_its_reader() -> None:
+    for file in (ROOT / "src").rglob("*.py"):
+        lines = len(file.read_text("utf-8").splitlines())
+        assert lines <= 400, f"{file.relative_to(ROOT)} has {lines} lines"
