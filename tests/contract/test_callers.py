@@ -1,15 +1,20 @@
 """Who may call, and for whom: keys, tokens, modes, service and admin keys, and what belongs to somebody else."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from dustreel.base.clock import Clock, SystemClock
+from dustreel.base.errors import Unavailable
 from dustreel.base.vocabulary import Mode
-from dustreel.callers import Role, keys_of, revoke_key
+from dustreel.callers import InvalidSignature, InvalidToken, Role, TokenRules, Tokens, keys_of, revoke_key
 from tests.conftest import House, User, eventually, house_with
 
 SECRET = "a secret that only the sign-in and this service know"
@@ -193,3 +198,76 @@ def _token(user_id: UUID, *, secret: str = SECRET, **claims: Any) -> str:
 async def _refused(api: Any) -> dict[str, Any] | None:
     answer = await api.get("/me")
     return answer.json() if answer.status_code == 401 else None
+
+
+class TestPublicKeys:
+    """Tokens signed with a key whose public half is published at a JWKS URL."""
+
+    async def test_keys_are_fetched_once_and_a_fresh_one_is_found(self) -> None:
+        first, second = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+        published = [_public(first, "one")]
+        asked = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            asked.append(str(request.url))
+            return httpx.Response(200, json={"keys": published})
+
+        clock = _Clock()
+        tokens = _tokens(answer, clock)
+        user_id = uuid4()
+        for _ in range(3):
+            assert (await tokens.caller(_signed(first, "one", user_id))).user_id == user_id
+        assert asked == ["https://id.example/keys"]
+        published.append(_public(second, "two"))
+        with pytest.raises(InvalidToken):
+            await tokens.caller(_signed(second, "two", user_id))
+        clock.seconds += 31
+        assert (await tokens.caller(_signed(second, "two", user_id))).user_id == user_id
+        assert len(asked) == 2
+
+    async def test_another_key_under_a_known_name_is_refused(self) -> None:
+        good, evil = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+        tokens = _tokens(lambda _: httpx.Response(200, json={"keys": [_public(good, "one")]}), _Clock())
+        with pytest.raises(InvalidSignature):
+            await tokens.caller(_signed(evil, "one", uuid4()))
+
+    async def test_a_public_key_is_never_taken_for_a_secret(self) -> None:
+        good = Ed25519PrivateKey.generate()
+        tokens = _tokens(lambda _: httpx.Response(200, json={"keys": [_public(good, "one")]}), _Clock())
+        forged = jwt.encode(_claims(uuid4()), _public(good, "one")["x"] * 2, algorithm="HS256", headers={"kid": "one"})
+        with pytest.raises(InvalidToken):
+            await tokens.caller(forged)
+
+    async def test_yesterdays_keys_outlast_an_outage(self) -> None:
+        key, up, clock = Ed25519PrivateKey.generate(), [True], _Clock()
+        tokens = _tokens(lambda _: httpx.Response(200, json={"keys": [_public(key, None)]}) if up[0] else httpx.Response(500), clock)
+        await tokens.caller(_signed(key, None, uuid4()))
+        up[0] = False
+        clock.seconds += 3_600
+        await tokens.caller(_signed(key, None, uuid4()))
+
+    async def test_without_any_key_the_service_says_it_is_not_available(self) -> None:
+        tokens = _tokens(lambda _: httpx.Response(500), _Clock())
+        with pytest.raises(Unavailable):
+            await tokens.caller(_signed(Ed25519PrivateKey.generate(), "one", uuid4()))
+
+
+class _Clock(SystemClock):
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def _tokens(answer: Callable[[httpx.Request], httpx.Response], clock: Clock) -> Tokens:
+    rules = TokenRules(secret=None, jwks_url="https://id.example/keys", issuer=None, audience=None)
+    return Tokens(rules, clock, httpx.AsyncClient(transport=httpx.MockTransport(answer)))
+
+
+def _public(key: Ed25519PrivateKey, kid: str | None) -> dict[str, Any]:
+    published: dict[str, Any] = jwt.algorithms.OKPAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    return published | ({"kid": kid} if kid else {})
+
+
+def _signed(key: Ed25519PrivateKey, kid: str | None, user_id: UUID) -> str:
+    return jwt.encode(_claims(user_id), key, algorithm="EdDSA", headers={"kid": kid} if kid else None)

@@ -45,7 +45,8 @@ def examine(file: Path, width: int, height: int, seconds: int) -> tuple[Mapping[
             av.open(data, "r", format="mov", options={"protocol_whitelist": "", "enable_drefs": "0"}) as container,
         ):
             facts, best = _decode(container, width, height, seconds)
-    except (av.FFmpegError, ValueError, IndexError) as wrong:
+    except (av.FFmpegError, OSError, ValueError, IndexError) as wrong:
+        # OSError: a damaged file makes the demuxer seek to where there is nothing.
         raise _broken("The video can't be decoded") from wrong
     digest = hashlib.sha256()
     with file.open("rb") as data:

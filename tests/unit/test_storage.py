@@ -1,0 +1,102 @@
+"""The disk store and its links."""
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from dustreel.base.errors import Misconfigured
+from dustreel.storage import DiskStore, Links, is_key, new_key, open_store
+
+
+def key(kind: str = "videos", suffix: str = "mp4") -> str:
+    return new_key(kind, suffix, lambda: secrets.token_urlsafe(24))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DiskStore:
+    return DiskStore(tmp_path / "media")
+
+
+async def test_what_is_put_is_read(store: DiskStore, tmp_path: Path) -> None:
+    file = tmp_path / "video"
+    file.write_bytes(b"frames" * 100_000)
+    first, second = key(), key("thumbnails", "jpg")
+    await store.put_file(first, file, "video/mp4")
+    await store.put_bytes(second, b"jpeg", "image/jpeg")
+    assert await store.read(first, at_most=1 << 20) == file.read_bytes()
+    assert await store.read(second, at_most=4) == b"jpeg"
+    with pytest.raises(OSError, match="larger than"):
+        await store.read(second, at_most=3)
+
+
+async def test_what_is_deleted_is_gone_and_twice_is_once(store: DiskStore) -> None:
+    name = key()
+    await store.put_bytes(name, b"x", "video/mp4")
+    assert [await store.delete(name), await store.delete(name)] == [True, True]
+    with pytest.raises(FileNotFoundError):
+        await store.read(name, at_most=10)
+
+
+async def test_a_failed_put_leaves_nothing(store: DiskStore, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        await store.put_file(key(), tmp_path / "missing", "video/mp4")
+    assert [path for path in store.root.rglob("*") if path.is_file()] == []
+
+
+async def test_a_failed_delete_says_so(store: DiskStore) -> None:
+    name = key()
+    (store.root / name).mkdir()
+    assert await store.delete(name) is False
+
+
+@pytest.mark.parametrize(
+    "name", ["", "videos/", "videos/../x.mp4", "/etc/passwd", "videos/short.mp4", "other/" + "a" * 30 + ".mp4", "videos/" + "a" * 30]
+)
+async def test_nothing_but_a_key_is_looked_up(store: DiskStore, name: str) -> None:
+    assert not is_key(name)
+    with pytest.raises(FileNotFoundError):
+        await store.read(name, at_most=10)
+
+
+def test_keys_are_never_the_same_and_can_not_be_guessed() -> None:
+    names = {key() for _ in range(1000)}
+    assert len(names) == 1000
+    assert all(len(name) >= len("videos/.mp4") + 22 for name in names)
+
+
+@pytest.mark.parametrize("url", ["s3://bucket", "http://x", "file://host/path", "/plain", "", "file:///proc/nothing/here"])
+def test_a_store_that_can_not_be_is_told_in_a_sentence(url: str) -> None:
+    with pytest.raises(Misconfigured):
+        open_store(url)
+
+
+class TestLinks:
+    def test_a_link_leads_back_to_its_key(self) -> None:
+        name = key("uploads", "jpg")
+        links = Links("https://api.example.com", None)
+        assert links.url(name) == f"https://api.example.com/media/{name}"
+        assert links.key_of(links.url(name)) == name
+        assert links.key_of(f"HTTP://api.example.com/media/{name}") == name
+
+    def test_a_cdn_stands_in_front_and_old_links_still_work(self) -> None:
+        name = key()
+        links = Links("http://127.0.0.1:8000", "https://cdn.example.com/v1")
+        assert links.url(name) == f"https://cdn.example.com/v1/{name}"
+        assert links.key_of(links.url(name)) == links.key_of(f"http://127.0.0.1:8000/media/{name}") == name
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://api.example.com/media/",
+            "https://api.example.com/media/videos/../../etc/passwd",
+            "https://api.example.com.evil.com/media/{key}",
+            "https://evil.com/https://api.example.com/media/{key}",
+            "ftp://api.example.com/media/{key}",
+            "https://api.example.com/media/{key}?x=1",
+            "https://api.example.com/other/{key}",
+            "https://user@api.example.com/media/{key}",
+        ],
+    )
+    def test_anything_else_is_not_ours(self, url: str) -> None:
+        assert Links("https://api.example.com", None).key_of(url.replace("{key}", key())) is None
