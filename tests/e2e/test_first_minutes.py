@@ -1,8 +1,12 @@
 """A front-end team's first minutes: start it, make a video, animate a picture, see what it costs, stop it."""
 
+import http.server
 import io
+import os
 import re
 import signal
+import ssl
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +14,12 @@ from typing import Any
 
 import av
 import pytest
+import trustme
 from PIL import Image
 
 from tests.e2e.served import Served, dustreel, final_status, new_home, processes_in, served, wait_until
 
+SAMPLE = Path(__file__).parents[2] / "src" / "dustreel" / "assets" / "sample.jpg"
 WISH = {"prompt": "A cat playing piano in a jazz club", "duration": "short", "resolution": "hd_720p", "aspect_ratio": "16:9"}
 
 
@@ -132,6 +138,30 @@ def test_the_commands_work_beside_the_running_service(running: Served) -> None:
     assert "DUSTREEL_MAX_ACTIVE_JOBS" in doctor and "All is well" in doctor
 
 
+def test_a_picture_is_fetched_from_where_the_operator_allows_it() -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with Path(SAMPLE).open("rb") as file, http.server.HTTPServer(("127.0.0.1", 0), _serving(file.read())) as pictures, new_home() as home:
+        pictures.socket = context.wrap_socket(pictures.socket, server_side=True)
+        threading.Thread(target=pictures.serve_forever, daemon=True).start()
+        url = f"https://127.0.0.1:{pictures.server_port}/photo.jpg"
+        authority.cert_pem.write_to_path(str(home / "authority.pem"))
+        os.environ["SSL_CERT_FILE"], before = str(home / "authority.pem"), os.environ.get("SSL_CERT_FILE")
+        try:
+            with served(home, fetch_allow=f"127.0.0.1:{pictures.server_port}") as running, running.api() as api:
+                wish = {"image_url": url, "prompt": "zoom in [sandbox:instant]", "duration": "short", "resolution": "sd_480p"}
+                job = api.post("/videos/animate", json=wish).json()["job_id"]
+                assert final_status(api, job)["status"] == "completed"
+                assert api.get(f"/videos/jobs/{job}/result").json()["video"]["source_image_url"] == url
+                missing = api.post("/videos/animate", json=wish | {"image_url": url + "x"})
+                assert (missing.status_code, missing.json()["code"]) == (422, "image_unreachable")
+        finally:
+            os.environ.pop("SSL_CERT_FILE")
+            os.environ.update({"SSL_CERT_FILE": before} if before else {})
+            pictures.shutdown()
+
+
 def test_the_audit_is_clean(running: Served) -> None:
     result = dustreel("audit", home=running.home)
     assert (result.returncode, "FAIL" in result.stdout) == (0, False), result.stdout
@@ -154,6 +184,24 @@ def test_a_second_start_is_quick_and_keeps_everything_and_ctrl_c_stops_all_of_it
             assert second.signal(signal.SIGTERM) < 10
             assert processes_in(home) == []
         assert took < 6, f"{took:.1f} s; under 3 on an idle machine, and this one is shared"
+
+
+def _serving(picture: bytes) -> type[http.server.BaseHTTPRequestHandler]:
+    class Pictures(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path != "/photo.jpg":
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "image/jpeg")
+            self.send_header("Content-Length", str(len(picture)))
+            self.end_headers()
+            self.wfile.write(picture)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    return Pictures
 
 
 def _postgres(running: Served) -> set[int]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from dustreel import videos
-from dustreel.base.db import Statements
+from dustreel.base.db import Database, Statements
 from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
 from dustreel.jobs import life
+from dustreel.storage import ObjectStore
 from dustreel.worker.crew import Crew
 
 log = logger(__name__)
@@ -67,7 +68,7 @@ async def keep_house(crew: Crew, pace: Pace, stopping: asyncio.Event) -> None:
         lambda: _expire(crew, pace),
         lambda: _forget(crew),
         lambda: _sweep_pictures(crew),
-        lambda: remove_objects(crew),
+        lambda: remove_objects(crew.store, crew.db),
     ]
     while not await _told_to_stop(stopping, min(HOUSE_SECONDS, pace.job_ttl)):
         for chore in chores:
@@ -77,15 +78,15 @@ async def keep_house(crew: Crew, pace: Pace, stopping: asyncio.Event) -> None:
                 break
 
 
-async def remove_objects(crew: Crew) -> None:
+async def remove_objects(store: ObjectStore, db: Database) -> None:
     """Try again to remove from storage what a delete could not."""
-    async with crew.db.transaction() as connection:
+    async with db.transaction() as connection:
         keys = await videos.removals_due(connection)
     gone: list[str] = []
     kept: list[str] = []
     for key in keys:
-        (gone if await crew.store.delete(key) else kept).append(key)
-    async with crew.db.transaction() as connection:
+        (gone if await store.delete(key) else kept).append(key)
+    async with db.transaction() as connection:
         await videos.removed(connection, gone)
         await videos.try_again_later(connection, kept)
 
