@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from dustreel.base.db import Connection, Database
 from dustreel.base.vocabulary import AspectRatio, Duration, Dust, GenerationType, Mode, Resolution, Seconds
-from dustreel.jobs import Deadlines, Draft, Job, life
+from dustreel.jobs import Deadlines, Draft, Job, Terms, life
 
 DEADLINES = Deadlines(queue=1_000, job=1_000, render=1_000)
 STARTING = Dust(1_000)
@@ -35,15 +35,8 @@ def draft(user_id: UUID, **changes: Any) -> Draft:
 
 
 async def accepted(db: Database, user_id: UUID | None = None, *, deadlines: Deadlines = DEADLINES, **changes: Any) -> UUID:
-    async with db.transaction() as connection:
-        made = await life.accept(
-            connection,
-            draft(user_id or uuid4(), **changes),
-            starting=STARTING,
-            live_at_most=1_000,
-            deadlines=deadlines,
-            idempotency=None,
-        )
+    async with db.connection() as connection:
+        made = await life.accept(connection, draft(user_id or uuid4(), **changes), Terms(STARTING, 1_000, deadlines.queue))
     return made.job_id
 
 

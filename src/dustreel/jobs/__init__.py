@@ -14,7 +14,7 @@ from dustreel.jobs.job import (
     Person,
     TooManyActiveJobs,
 )
-from dustreel.jobs.life import Accepted, Deadlines, Draft, Idempotency
+from dustreel.jobs.life import Accepted, Deadlines, Draft, Idempotency, Terms
 from dustreel.jobs.states import FINAL, LIVE, Status, Step
 from dustreel.jobs.views import Active, Glance, JobReads, Statistics, find, history, statistics
 
@@ -43,6 +43,7 @@ __all__ = [
     "Statistics",
     "Status",
     "Step",
+    "Terms",
     "TooManyActiveJobs",
     "Wish",
     "audit",

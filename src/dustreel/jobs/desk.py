@@ -13,7 +13,7 @@ from dustreel.dust import InsufficientDust, Prices, balance
 from dustreel.jobs import life
 from dustreel.jobs.estimates import Alike, Estimates
 from dustreel.jobs.job import Person, TooManyActiveJobs
-from dustreel.jobs.life import Accepted, Deadlines, Draft, Idempotency
+from dustreel.jobs.life import Accepted, Deadlines, Draft, Idempotency, Terms
 from dustreel.pictures import Album, StoredPicture
 from dustreel.providers import Order, Registry, Route, UnsupportedCombination, Want
 from dustreel.queue import Lane
@@ -115,15 +115,12 @@ class Desk:
             price=self._rules.prices.of(wish.generation_type),
             estimated_seconds=await self._estimates.seconds(alike, lane),
         )
+        terms = Terms(self._rules.prices.starting(wish.mode), self._rules.live_at_most, self._rules.deadlines.queue)
+        if idempotency is None:
+            async with self._db.connection() as connection:
+                return await life.accept(connection, draft, terms)
         async with self._db.transaction() as connection:
-            return await life.accept(
-                connection,
-                draft,
-                starting=self._rules.prices.starting(wish.mode),
-                live_at_most=self._rules.live_at_most,
-                deadlines=self._rules.deadlines,
-                idempotency=idempotency,
-            )
+            return await life.accept_once(connection, draft, terms, idempotency)
 
     async def _check_live(self, wish: Wish) -> None:
         async with self._db.connection() as connection:

@@ -1,21 +1,5 @@
 -- name: accept
--- – → queued, the price held and the queue row put, in one statement. The account was locked before, so that `live` can't be outrun.
--- No row back: the caller has as many live jobs as is allowed.
-with live as (
-    select count(*)::integer as others from jobs
-     where user_id = %(user_id)s and mode = %(mode)s and status in ('queued', 'starting', 'processing')
-), job as (
-    insert into jobs (id, user_id, mode, generation_type, prompt, duration, resolution, aspect_ratio, camera_fixed, reference_person,
-                      source_image_url, picture_id, provider, model, lane, price, estimated_seconds, progress, deadline_at, queue_row)
-    select %(id)s, %(user_id)s, %(mode)s, %(generation_type)s, %(prompt)s, %(duration)s, %(resolution)s, %(aspect_ratio)s,
-           %(camera_fixed)s, %(reference_person)s, %(source_image_url)s, %(picture_id)s, %(provider)s, %(model)s, %(lane)s, %(price)s,
-           %(estimated_seconds)s, 0, now() + make_interval(secs => %(queue_seconds)s),
-           -- The more live jobs somebody has, the later the next one's turn: a thousand of theirs don't starve another's first.
-           queue_put(%(lane)s, 'dustreel.errand', jsonb_build_object('job', %(id)s::uuid, 'attempt', 0), live.others)
-      from live where live.others < %(live_at_most)s
-    returning *
-)
-select job.*, dust_hold(job.id, job.user_id, job.mode, job.price) as entry_id from job;
+select outcome, available from job_accept(%(draft)s, %(starting)s, %(live_at_most)s, %(queue_seconds)s);
 
 -- name: start
 -- queued → starting, and the hold becomes the charge. No row back: somebody else moved the job, and the caller stops.

@@ -1,7 +1,7 @@
 """The life of a job: one function per event of the table in `states.py`. None takes a status; none swallows Overtaken."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +50,17 @@ class Draft:
     price: Dust
     estimated_seconds: Seconds
 
+    def as_json(self) -> dict[str, Any]:
+        """The columns of the job's row."""
+        person = self.reference_person
+        return {
+            **{field.name: getattr(self, field.name) for field in fields(self)},
+            "id": str(self.id),
+            "user_id": str(self.user_id),
+            "reference_person": None if person is None else person.as_json(),
+            "picture_id": None if self.picture_id is None else str(self.picture_id),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
@@ -68,59 +79,55 @@ class Accepted:
     estimated_seconds: Seconds
 
 
-async def accept(
-    db: Connection, draft: Draft, *, starting: Dust, live_at_most: int, deadlines: Deadlines, idempotency: Idempotency | None
-) -> Accepted:
-    """Make a queued job and hold its price, within the caller's transaction.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a job is accepted on."""
 
-    Raises TooManyActiveJobs, InsufficientDust, IdempotencyKeyReused. With a key that another request has just used, answers as that did.
-    """
-    # Locks the account till the end of the transaction: two submits of one user can't both be the last that the balance allows.
-    account = await balance(db, draft.user_id, draft.mode, starting=starting)
-    if idempotency is not None:
-        earlier = await recall(db, draft.user_id, draft.mode, idempotency)
-        if earlier is not None:
-            return earlier
-    if account.available < draft.price:
-        if await count_live(db, draft.user_id, draft.mode) >= live_at_most:
-            raise TooManyActiveJobs(live_at_most)
-        raise InsufficientDust(available=account.available, price=draft.price)
+    starting: Dust
+    """What a newcomer's account begins with."""
+    live_at_most: int
+    queue_seconds: float
+
+
+async def accept(db: Connection, draft: Draft, terms: Terms) -> Accepted:
+    """Make a queued job, hold its price and put it into the queue, in one statement. Raises TooManyActiveJobs, InsufficientDust."""
     row = await one(
         db,
         SQL["accept"],
-        id=draft.id,
+        draft=Jsonb(draft.as_json()),
+        starting=terms.starting,
+        live_at_most=terms.live_at_most,
+        queue_seconds=terms.queue_seconds,
+    )
+    assert row is not None
+    if row["outcome"] == "too_many":
+        raise TooManyActiveJobs(terms.live_at_most)
+    if row["outcome"] == "insufficient":
+        raise InsufficientDust(available=Dust(row["available"]), price=draft.price)
+    return Accepted(draft.id, draft.generation_type, draft.estimated_seconds)
+
+
+async def accept_once(db: Connection, draft: Draft, terms: Terms, idempotency: Idempotency) -> Accepted:
+    """As `accept`, within the caller's transaction; where another request has just used the key, answers as that did.
+
+    Raises IdempotencyKeyReused too.
+    """
+    # Locks the account till the end of the transaction: of two requests with one key the second finds what the first wrote.
+    await balance(db, draft.user_id, draft.mode, starting=terms.starting)
+    earlier = await recall(db, draft.user_id, draft.mode, idempotency)
+    if earlier is not None:
+        return earlier
+    accepted = await accept(db, draft, terms)
+    await one(
+        db,
+        SQL["remember"],
         user_id=draft.user_id,
         mode=draft.mode,
-        generation_type=draft.generation_type,
-        prompt=draft.prompt,
-        duration=draft.duration,
-        resolution=draft.resolution,
-        aspect_ratio=draft.aspect_ratio,
-        camera_fixed=draft.camera_fixed,
-        reference_person=None if draft.reference_person is None else Jsonb(draft.reference_person.as_json()),
-        source_image_url=draft.source_image_url,
-        picture_id=draft.picture_id,
-        provider=draft.provider,
-        model=draft.model,
-        lane=draft.lane,
-        price=draft.price,
-        estimated_seconds=draft.estimated_seconds,
-        queue_seconds=deadlines.queue,
-        live_at_most=live_at_most,
+        key=idempotency.key,
+        fingerprint=idempotency.fingerprint,
+        job_id=draft.id,
     )
-    if row is None:
-        raise TooManyActiveJobs(live_at_most)
-    if idempotency is not None:
-        await one(
-            db,
-            SQL["remember"],
-            user_id=draft.user_id,
-            mode=draft.mode,
-            key=idempotency.key,
-            fingerprint=idempotency.fingerprint,
-            job_id=draft.id,
-        )
-    return Accepted(draft.id, draft.generation_type, draft.estimated_seconds)
+    return accepted
 
 
 async def count_live(db: Connection, user_id: UUID, mode: Mode) -> int:

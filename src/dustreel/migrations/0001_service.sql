@@ -355,3 +355,31 @@ begin
     perform pg_notify('public.oban_insert', json_build_object('queue', the_queue)::text);
     return row_id;
 end $$;
+
+-- ─── Accepting a job ────────────────────────────────────────────────────────────────────────────────────────────────────
+-- – → queued in one statement: the account locked, the rules asked, the row made, the price held, the queue row put. A function and not a
+-- query, because each of its statements sees what was committed before it began: nobody outruns the count of live jobs.
+
+create function job_accept(
+    draft jsonb, starting bigint, live_at_most integer, queue_seconds double precision, out outcome text, out available bigint
+) language plpgsql as $$
+declare
+    asked   jobs := jsonb_populate_record(null::jobs, draft);
+    others  integer;
+begin
+    available := (dust_open(asked.user_id, asked.mode, starting)).wallet;
+    select count(*) into others from jobs
+     where user_id = asked.user_id and mode = asked.mode and status in ('queued', 'starting', 'processing');
+    outcome := case when others >= live_at_most then 'too_many' when available < asked.price then 'insufficient' else 'accepted' end;
+    if outcome <> 'accepted' then
+        return;
+    end if;
+    insert into jobs (id, user_id, mode, generation_type, prompt, duration, resolution, aspect_ratio, camera_fixed, reference_person,
+                      source_image_url, picture_id, provider, model, lane, price, estimated_seconds, progress, deadline_at, queue_row)
+    values (asked.id, asked.user_id, asked.mode, asked.generation_type, asked.prompt, asked.duration, asked.resolution, asked.aspect_ratio,
+            asked.camera_fixed, asked.reference_person, asked.source_image_url, asked.picture_id, asked.provider, asked.model, asked.lane,
+            asked.price, asked.estimated_seconds, 0, now() + make_interval(secs => queue_seconds),
+            -- The more live jobs somebody has, the later the next one's turn: a thousand of theirs don't starve another's first.
+            queue_put(asked.lane, 'dustreel.errand', jsonb_build_object('job', asked.id, 'attempt', 0), others));
+    perform dust_hold(asked.id, asked.user_id, asked.mode, asked.price);
+end $$;
