@@ -1,5 +1,6 @@
 """The disk store and its links."""
 
+import os
 import secrets
 from pathlib import Path
 
@@ -100,3 +101,13 @@ class TestLinks:
     )
     def test_anything_else_is_not_ours(self, url: str) -> None:
         assert Links("https://api.example.com", None).key_of(url.replace("{key}", key())) is None
+
+
+def test_what_killed_processes_left_half_written_is_swept(tmp_path: Path) -> None:
+    DiskStore(tmp_path)
+    old, fresh = tmp_path / ".under-way" / "old", tmp_path / ".under-way" / "fresh"
+    for file in (old, fresh):
+        file.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    DiskStore(tmp_path)
+    assert (old.exists(), fresh.exists()) == (False, True)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import psutil
 import uvicorn
 
 from dustreel.base.errors import Misconfigured
@@ -124,7 +125,7 @@ def _scratch(settings: Settings) -> Path:
     base = settings.home.absolute() / "scratch"
     base.mkdir(exist_ok=True)
     for folder in base.iterdir():
-        if not (folder.name.isdigit() and Path("/proc", folder.name).exists()) or int(folder.name) == os.getpid():
+        if not folder.name.isdigit() or not psutil.pid_exists(int(folder.name)) or int(folder.name) == os.getpid():
             shutil.rmtree(folder, ignore_errors=True)
     own = base / str(os.getpid())
     own.mkdir()

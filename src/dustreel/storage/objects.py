@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -18,6 +19,7 @@ log = logger(__name__)
 
 # Files under way live beside the objects, on the same file system, so that moving one into place is a rename.
 UNDER_WAY = ".under-way"
+ABANDONED_SECONDS = 3_600.0
 
 
 def open_store(url: str) -> ObjectStore:
@@ -41,6 +43,7 @@ class DiskStore:
             probe = self._under_way / uuid4().hex
             probe.touch()
             probe.unlink()
+            _sweep(self._under_way)
         except OSError as failed:
             raise Misconfigured(f"The storage folder {root} can't be used: {failed.strerror}.") from failed
 
@@ -91,6 +94,13 @@ class DiskStore:
         if not is_key(key):
             raise FileNotFoundError(key)
         return self.root / key
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left half-written. No write takes an hour, so nobody else's is touched."""
+    for file in folder.iterdir():
+        if file.stat().st_mtime < time.time() - ABANDONED_SECONDS:
+            file.unlink(missing_ok=True)
 
 
 def _copy(file: Path, fresh: Path) -> None:
