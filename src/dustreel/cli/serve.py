@@ -78,7 +78,7 @@ async def working(service: Service) -> AsyncIterator[None]:
     pace = Pace(settings.beat_seconds, settings.dead_after_seconds, settings.job_ttl_hours * 3_600)
     foreman = Foreman(crew, service.bell, lanes=service.lanes, pace=pace)
     await foreman.start()
-    warming = asyncio.create_task(service.registry.warm(), name="warm")
+    warming = asyncio.gather(service.registry.warm(), service.bench.warm())
     try:
         yield
     finally:
