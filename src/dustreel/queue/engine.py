@@ -47,6 +47,19 @@ class Errand:
 
 type Handler = Callable[[Errand], Awaitable[None]]
 
+# The engine's registry of workers is one for the process, so rows find the handler of the engine that took them by its node.
+_handlers: dict[str, Handler] = {}
+
+
+class _Runner:
+    async def process(self, row: ObanJob) -> None:
+        args: dict[str, Any] = row.args
+        await _handlers[row.attempted_by[0]](Errand(UUID(args["job"]), args["attempt"]))
+
+
+# `register_worker` would name it after the class; rows carry a name that outlives any refactoring.
+_registry[WORKER_NAME] = _Runner
+
 
 def engine_schema() -> Migration:
     return Migration("0000_oban_0.7.0", install_sql())
@@ -68,15 +81,7 @@ class Engine:
         )
 
     async def start(self) -> None:
-        handler = self._handler
-
-        class Runner:
-            async def process(self, row: ObanJob) -> None:
-                args: dict[str, Any] = row.args
-                await handler(Errand(UUID(args["job"]), args["attempt"]))
-
-        # `register_worker` would name it after the class; rows carry a name that outlives any refactoring.
-        _registry[WORKER_NAME] = Runner
+        _handlers[self._node] = self._handler
         await self._oban.start()
 
     async def pause(self) -> None:
@@ -86,6 +91,7 @@ class Engine:
 
     async def stop(self) -> None:
         await self._within(2 * STOP_STEP_SECONDS, self._oban.stop())
+        _handlers.pop(self._node, None)
 
     async def _within(self, seconds: float, step: Awaitable[None]) -> None:
         try:
