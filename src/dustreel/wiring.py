@@ -20,6 +20,7 @@ from dustreel.base.log import logger
 from dustreel.base.migrate import migrate
 from dustreel.base.settings import Settings, split
 from dustreel.base.vocabulary import Dust
+from dustreel.base.waiting import told_to_stop
 from dustreel.callers import Gate, Limits, TokenRules, Tokens
 from dustreel.dust import Prices
 from dustreel.jobs import Deadlines, Desk, DeskRules, Estimates, JobReads
@@ -184,12 +185,10 @@ async def _in_background(run: Callable[[asyncio.Event], Coroutine[None, None, No
 
 
 async def _write_down_key_use(service: Service, stopping: asyncio.Event) -> None:
-    while not stopping.is_set():
-        try:
-            async with asyncio.timeout(KEY_USE_WRITTEN_SECONDS):
-                await stopping.wait()
-        except TimeoutError:
-            pass
+    """Writes down when each key was last used, now and then and once more at the end."""
+    stopped = False
+    while not stopped:
+        stopped = await told_to_stop(stopping, KEY_USE_WRITTEN_SECONDS)
         try:
             await service.gate.write_down_use()
         except Unavailable:

@@ -30,6 +30,7 @@ from psycopg import sql
 
 from dustreel.base.errors import Misconfigured
 from dustreel.base.log import logger
+from dustreel.base.waiting import told_to_stop
 
 log = logger(__name__)
 
@@ -102,7 +103,7 @@ class EmbeddedPostgres:
     async def watch(self, stopping: asyncio.Event) -> None:
         """Bring the server back whenever it dies, until told to stop."""
         pause = LOOK_SECONDS
-        while not await _told(stopping, pause):
+        while not await told_to_stop(stopping, pause):
             if await asyncio.to_thread(self._postmaster) is not None:
                 pause = LOOK_SECONDS
                 continue
@@ -335,11 +336,3 @@ def _add_system_user() -> pwd.struct_passwd:
             "PostgreSQL refuses to run as root, and no system user could be added: "
             "run Dustreel as an ordinary user, or set DUSTREEL_DATABASE_URL."
         ) from failed
-
-
-async def _told(stopping: asyncio.Event, within: float) -> bool:
-    try:
-        async with asyncio.timeout(within):
-            return await stopping.wait()
-    except TimeoutError:
-        return False

@@ -21,25 +21,29 @@ router = APIRouter(tags=["Make a video"])
 
 @router.post("/videos/generate", **described("generate"))
 async def generate(request: Request) -> Response:
-    body, acting, raw = await _read(request, GenerateRequest)
-    wish = Wish(
-        user_id=acting.user_id,
-        mode=acting.mode,
-        prompt=body.prompt,
-        duration=body.duration,
-        resolution=body.resolution,
-        aspect_ratio=body.aspect_ratio,
-        camera_fixed=bool(body.camera_fixed),
-        reference_person=_person(body.reference_person, acting),
-        image_url=None,
-    )
-    return await _submit(request, wish, raw)
+    return await _submit(request, GenerateRequest)
 
 
 @router.post("/videos/animate", **described("animate"))
 async def animate(request: Request) -> Response:
-    body, acting, raw = await _read(request, AnimateRequest)
-    wish = Wish(
+    return await _submit(request, AnimateRequest)
+
+
+async def _submit(request: Request, model: type[GenerateRequest | AnimateRequest]) -> Response:
+    """In the design's order: size, caller, media type, JSON form, schema, ownership; the desk asks the rest."""
+    raw = await read_body(request, at_most=JSON_AT_MOST, seconds=JSON_SECONDS)
+    caller = await caller_of(request)
+    body = validate(model, parse_json(request, raw))
+    acting = on_behalf(request, caller, named=body.user_id)
+    running = service(request)
+    job = await running.desk.submit(
+        _wish(body, acting), idempotency=_idempotency(request, raw), admit=lambda: running.limits.submit(acting.user_id, acting.mode)
+    )
+    return answers.json(wire.accepted(job), 202, {"Location": f"/videos/jobs/{job.job_id}/status"})
+
+
+def _wish(body: GenerateRequest | AnimateRequest, acting: Acting) -> Wish:
+    return Wish(
         user_id=acting.user_id,
         mode=acting.mode,
         prompt=body.prompt,
@@ -47,26 +51,9 @@ async def animate(request: Request) -> Response:
         resolution=body.resolution,
         aspect_ratio=body.aspect_ratio,
         camera_fixed=bool(body.camera_fixed),
-        reference_person=None,
-        image_url=body.image_url,
+        reference_person=_person(body.reference_person, acting) if isinstance(body, GenerateRequest) else None,
+        image_url=body.image_url if isinstance(body, AnimateRequest) else None,
     )
-    return await _submit(request, wish, raw)
-
-
-async def _read[B: (GenerateRequest, AnimateRequest)](request: Request, model: type[B]) -> tuple[B, Acting, bytes]:
-    """In the design's order: size, caller, media type, JSON form, schema, ownership."""
-    raw = await read_body(request, at_most=JSON_AT_MOST, seconds=JSON_SECONDS)
-    caller = await caller_of(request)
-    body = validate(model, parse_json(request, raw))
-    return body, on_behalf(request, caller, named=body.user_id), raw
-
-
-async def _submit(request: Request, wish: Wish, raw: bytes) -> Response:
-    running = service(request)
-    job = await running.desk.submit(
-        wish, idempotency=_idempotency(request, raw), admit=lambda: running.limits.submit(wish.user_id, wish.mode)
-    )
-    return answers.json(wire.accepted(job), 202, {"Location": f"/videos/jobs/{job.job_id}/status"})
 
 
 def _idempotency(request: Request, raw: bytes) -> Idempotency | None:
