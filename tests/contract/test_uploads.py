@@ -1,12 +1,18 @@
 """A caller's own picture: raw or as a form, checked, and good for `animate`."""
 
+import asyncio
 import io
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from tests.conftest import User, eventually
+from dustreel.cli.serve import working
+from dustreel.storage import ObjectStore
+from dustreel.worker import chores
+from tests.conftest import User, eventually, house_with
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -88,8 +94,6 @@ async def test_a_picture_lives_as_long_as_its_video_and_an_unused_one_a_day(alic
 
 
 async def test_what_storage_would_not_give_up_is_told_and_tried_again(alice: User) -> None:
-    from dustreel.worker import chores
-
     video = await alice.video()
     service = alice.house.service
     assert service.media_folder is not None
@@ -111,3 +115,53 @@ async def test_what_storage_would_not_give_up_is_told_and_tried_again(alice: Use
         return not path.exists()
 
     await eventually(tried_again, "the object to be removed")
+
+
+async def test_what_a_cancelled_job_had_stored_is_removed(database_url: str, tmp_path: Path) -> None:
+    async with house_with(database_url, tmp_path, worker=False) as house:
+        slow = _SlowStore(house.service.store)
+        async with working(replace(house.service, store=slow)), house.user() as alice:
+            job = await alice.generate()
+            await asyncio.wait_for(slow.reached.wait(), 60)
+            assert (await alice.api.delete(f"/videos/jobs/{job}")).status_code == 200
+
+            async def swept() -> bool:
+                async with house.service.db.transaction() as db:
+                    await db.execute("update removals set due_at = now()")
+                await chores.remove_objects(slow, house.service.db)
+                async with house.service.db.connection() as db:
+                    rows = await (await db.execute("select key from removals")).fetchall()
+                return not rows and len(slow.deleted) == 2
+
+            await eventually(swept, "both objects to be removed")
+            assert [file for file in (tmp_path / "media").rglob("*") if file.is_file()] == []
+
+
+async def test_what_a_video_is_made_of_stays(alice: User) -> None:
+    video = await alice.video()
+    async with alice.house.service.db.connection() as db:
+        keys = [alice.house.service.links.key_of(video[name]) for name in ("url", "thumbnail_url")]
+        rows = await (await db.execute("select key from removals where key = any(%s)", (keys,))).fetchall()
+    assert rows == []
+
+
+class _SlowStore:
+    """A store that has the video and never gets to the thumbnail."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store, self.reached, self.deleted = store, asyncio.Event(), set[str]()
+
+    async def put_file(self, key: str, file: Path, content_type: str) -> None:
+        await self._store.put_file(key, file, content_type)
+        self.reached.set()
+        await asyncio.Event().wait()
+
+    async def put_bytes(self, key: str, data: bytes, content_type: str) -> None:
+        await self._store.put_bytes(key, data, content_type)
+
+    async def read(self, key: str, *, at_most: int) -> bytes:
+        return await self._store.read(key, at_most=at_most)
+
+    async def delete(self, key: str) -> bool:
+        self.deleted.add(key)
+        return await self._store.delete(key)

@@ -96,6 +96,17 @@ async def test_a_worker_that_beats_keeps_its_jobs(db: Database) -> None:
     assert row == {"attempt": 1, "worker_id": alive}
 
 
+async def test_a_living_worker_puts_back_what_it_has_by_its_row_but_does_not_carry(db: Database) -> None:
+    worker, other = uuid4(), uuid4()
+    carried, lost, fresh, theirs = [await started(db, owner) for owner in (worker, worker, worker, other)]
+    async with db.transaction() as connection:
+        await connection.execute("update jobs set updated_at = now() - interval '20 s' where id <> %s", (fresh.id,))
+        assert await life.reclaim(connection, [carried.id], worker_id=worker, dead_after=10.0) == [lost.id]
+        assert await life.reclaim(connection, [carried.id], worker_id=worker, dead_after=10.0) == []
+        assert (await life.resume(connection, lost.id, 2, worker_id=worker)).attempt == 2
+    assert theirs.worker_id == other
+
+
 async def test_a_job_whose_queue_row_was_lost_is_put_back(db: Database) -> None:
     queued, handed, fine = await accepted(db), await started(db, uuid4()), await accepted(db)
     async with db.transaction() as connection:

@@ -115,6 +115,15 @@ update jobs
        for update of jobs skip locked)
 returning id, attempt;
 
+-- name: reclaim
+-- What a living worker has by its row and does not carry: the answer to its start was lost with the connection. A new attempt for each.
+update jobs
+   set attempt = attempt + 1, worker_id = null, updated_at = now(),
+       queue_row = queue_put(lane, 'dustreel.errand', jsonb_build_object('job', id, 'attempt', attempt + 1), 0)
+ where worker_id = %(worker_id)s and status in ('starting', 'processing') and id <> all(%(carried)s)
+   and updated_at < now() - make_interval(secs => %(dead_after)s)
+returning id;
+
 -- name: hand_over
 -- A worker that is stopping, or that lost an attempt to a stumble, gives its job a new attempt and the queue a new row.
 update jobs

@@ -219,6 +219,11 @@ async def take_over(db: Connection, *, dead_after: float) -> list[UUID]:
     return [row["id"] for row in await every(db, SQL["take_over"], dead_after=dead_after, at_most=SWEEP_AT_MOST)]
 
 
+async def reclaim(db: Connection, carried: list[UUID], *, worker_id: UUID, dead_after: float) -> list[UUID]:
+    """Open a new attempt for every job that is this worker's by its row but that it has not carried for `dead_after` seconds."""
+    return [row["id"] for row in await every(db, SQL["reclaim"], carried=carried, worker_id=worker_id, dead_after=dead_after)]
+
+
 async def requeue_lost(db: Connection, *, dead_after: float) -> list[UUID]:
     """Put a new queue row for every queued job that has none which anybody would act on."""
     return [row["id"] for row in await every(db, SQL["requeue_lost"], dead_after=dead_after, at_most=SWEEP_AT_MOST)]

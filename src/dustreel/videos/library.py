@@ -24,13 +24,14 @@ class VideoFilter:
 
 
 async def file_video(db: Connection, video: NewVideo) -> None:
-    """Make the video's row, within the transaction that completes its job."""
+    """Make the video's row, within the transaction that completes its job; its objects stay from now on."""
     person = video.reference_person
     values = asdict(video) | {
         "reference_person": None if person is None else Jsonb(dict(person)),
         "metadata": Jsonb(dict(video.metadata)),
     }
     await db.execute(SQL["file_video"], values)
+    await removed(db, [video.video_key, video.thumbnail_key])
 
 
 async def find(db: Connection, video_id: UUID, user_id: UUID, mode: Mode) -> Video:
@@ -69,6 +70,11 @@ async def delete(db: Connection, video_id: UUID) -> list[str]:
     if not keys:
         raise VideoNotFound
     return keys
+
+
+async def remove_later(db: Connection, keys: list[str], *, after: float) -> None:
+    """Write down, before the objects are made, that they are to be removed in so many seconds; `file_video` takes that back."""
+    await db.execute(SQL["remove_later"], {"keys": keys, "after": after})
 
 
 async def removals_due(db: Connection) -> list[str]:

@@ -40,6 +40,10 @@ insert into removals (key, due_at)
 select key, now() + make_interval(secs => %(grace_seconds)s) from gone, unnest(array[video_key, thumbnail_key]) as key
 returning key;
 
+-- name: remove_later
+-- Objects that are about to be made: should their video never be filed, the sweep removes them.
+insert into removals (key, due_at) select key, now() + make_interval(secs => %(after)s) from unnest(%(keys)s::text[]) as key;
+
 -- name: removed
 delete from removals where key = any(%(keys)s);
 

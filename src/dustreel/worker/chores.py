@@ -11,6 +11,7 @@ from dustreel import videos
 from dustreel.base.db import Database, Statements
 from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
+from dustreel.base.waiting import told_to_stop
 from dustreel.jobs import life
 from dustreel.storage import ObjectStore
 from dustreel.worker.crew import Crew
@@ -50,16 +51,20 @@ async def keep_beating(
 ) -> None:
     """Beats until told to stop; lets go of jobs that the rows say are no longer ours; sweeps for jobs that nobody carries."""
     beating_since: float | None = None
-    while not await _told_to_stop(stopping, pace.beat):
+    while not await told_to_stop(stopping, pace.beat):
         try:
             await beat(crew)
             now = crew.clock.monotonic()
             beating_since = now if beating_since is None else beating_since
             await _let_go_of_lost(crew, mine(), lost)
+            await _reclaim(crew, pace, mine())
             # After the database was away every worker looks dead, so nobody is declared so before all had time to beat again.
             await _sweep(crew, pace, may_take_over=now - beating_since >= pace.dead_after)
         except Unavailable:
             beating_since = None
+        except Exception:
+            # A worker without a beat is taken for dead, and its jobs are rendered twice: whatever this was, the next beat comes.
+            log.exception("a beat went wrong")
 
 
 async def keep_house(crew: Crew, pace: Pace, stopping: asyncio.Event) -> None:
@@ -70,12 +75,14 @@ async def keep_house(crew: Crew, pace: Pace, stopping: asyncio.Event) -> None:
         lambda: _sweep_pictures(crew),
         lambda: remove_objects(crew.store, crew.db),
     ]
-    while not await _told_to_stop(stopping, min(HOUSE_SECONDS, pace.job_ttl)):
+    while not await told_to_stop(stopping, min(HOUSE_SECONDS, pace.job_ttl)):
         for chore in chores:
             try:
                 await chore()
             except Unavailable:
                 break
+            except Exception:
+                log.exception("a chore went wrong")
 
 
 async def remove_objects(store: ObjectStore, db: Database) -> None:
@@ -99,6 +106,13 @@ async def _let_go_of_lost(crew: Crew, mine: Mapping[UUID, int], lost: Callable[[
     for job_id, attempt in mine.items():
         if still.get(job_id) != attempt:
             lost(job_id)
+
+
+async def _reclaim(crew: Crew, pace: Pace, mine: Mapping[UUID, int]) -> None:
+    async with crew.db.transaction() as connection:
+        reclaimed = await life.reclaim(connection, list(mine), worker_id=crew.worker_id, dead_after=pace.dead_after)
+    if reclaimed:
+        log.warning("put back jobs whose start had been lost", job_ids=[str(job_id) for job_id in reclaimed])
 
 
 async def _sweep(crew: Crew, pace: Pace, *, may_take_over: bool) -> None:
@@ -132,11 +146,3 @@ async def _sweep_pictures(crew: Crew) -> None:
     swept = await crew.album.sweep()
     if swept:
         log.info("let go of unused pictures", count=len(swept))
-
-
-async def _told_to_stop(stopping: asyncio.Event, within: float) -> bool:
-    try:
-        async with asyncio.timeout(within):
-            return await stopping.wait()
-    except TimeoutError:
-        return False

@@ -73,7 +73,9 @@ class Foreman:
         try:
             await asyncio.wait([task])
         finally:
-            self._running.pop(job.id, None)
+            # A job that stumbled may be running again already, under its next attempt: that one stays.
+            if self._running.get(job.id) == (job, task):
+                del self._running[job.id]
 
     async def _take(self, errand: Errand) -> Job:
         crew = self._crew

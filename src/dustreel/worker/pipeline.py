@@ -24,6 +24,8 @@ log = logger(__name__)
 ATTEMPTS_AT_MOST = 3
 # Progress is for eyes: more often than twice a second nobody sees it, and every write costs.
 PROGRESS_SECONDS = 0.5
+# Beyond the longest that a job may take, so that no sweep removes what is about to be filed.
+ABANDONED_SECONDS = 3_600.0
 
 
 async def carry(job: Job, crew: Crew) -> None:
@@ -153,6 +155,9 @@ async def _store(crew: Crew, file: Path, examined: Examined) -> dict[str, object
     """Put the video and its thumbnail into storage; returns what the row remembers of it."""
     video_key = new_key("videos", "mp4", crew.ids.secret)
     thumbnail_key = new_key("thumbnails", "jpg", crew.ids.secret)
+    # Before the first byte: whatever becomes of this attempt, nothing stays that no video names.
+    after = crew.deadlines.job + ABANDONED_SECONDS
+    await crew.write(lambda db: videos.remove_later(db, [video_key, thumbnail_key], after=after))
     await crew.store.put_file(video_key, file, "video/mp4")
     await crew.store.put_bytes(thumbnail_key, examined.thumbnail, "image/jpeg")
     facts = examined.facts
