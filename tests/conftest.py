@@ -19,7 +19,7 @@ from dustreel.base.db import Database
 from dustreel.base.embedded import EmbeddedPostgres
 from dustreel.base.ids import RandomIds
 from dustreel.base.migrate import migrate
-from dustreel.base.settings import Settings, read_settings
+from dustreel.base.settings import Settings, env_name, read_settings
 from dustreel.base.vocabulary import Mode
 from dustreel.callers import Role, make_key
 from dustreel.cli.serve import working
@@ -53,14 +53,10 @@ def template(server: str) -> str:
 
 
 @pytest.fixture
-def database_url(template: str) -> Iterator[str]:
+async def database_url(template: str) -> AsyncIterator[str]:
     """A fresh, migrated database."""
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(template, autocommit=True) as connection:
-        connection.execute(f"create database {name} template template_dustreel")
-    yield _named(template, name)
-    with psycopg.connect(template, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")
+    async with fresh_database(template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -93,9 +89,19 @@ async def bob(house: "House") -> AsyncIterator["User"]:
 
 
 @asynccontextmanager
+async def fresh_database(template: str) -> AsyncIterator[str]:
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(template, autocommit=True) as connection:
+        connection.execute(f"create database {name} template template_dustreel")
+    yield _named(template, name)
+    with psycopg.connect(template, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
+
+
+@asynccontextmanager
 async def house_with(database_url: str, home: Path, *, worker: bool = True, **settings: str) -> AsyncIterator["House"]:
     """A service of a test's own, with settings of its own: `house_with(url, tmp_path, max_active_jobs="2")`."""
-    said = {f"DUSTREEL_{name.upper()}": value for name, value in settings.items()}
+    said = {env_name(name): value for name, value in settings.items()}
     chosen = {"DUSTREEL_HOME": str(home), "DUSTREEL_DATABASE_URL": database_url, "DUSTREEL_RATE_LIMIT": "100000/minute"}
     chosen |= {"DUSTREEL_SUBMIT_LIMIT": "100000/minute", "DUSTREEL_BEAT_SECONDS": "0.2", "DUSTREEL_DEAD_AFTER_SECONDS": "1"}
     chosen |= {"DUSTREEL_PUBLIC_URL": "http://dustreel.test"} | said

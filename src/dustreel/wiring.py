@@ -26,7 +26,8 @@ from dustreel.dust import Prices
 from dustreel.jobs import Deadlines, Desk, DeskRules, Estimates, JobReads
 from dustreel.media import SafeFetch, Workbench
 from dustreel.pictures import Album
-from dustreel.providers import LocalProvider, Registry
+from dustreel.providers import Provider, Registry
+from dustreel.providers.replicate import ReplicateProvider
 from dustreel.providers.sandbox import SandboxProvider
 from dustreel.queue import Lane, engine_schema
 from dustreel.storage import Links, ObjectStore, open_store
@@ -98,10 +99,15 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         links = Links(settings.base_url, settings.cdn_url or None)
         fetcher = SafeFetch(allow=frozenset(split(settings.fetch_allow)))
         album = Album(db, store, links, fetcher, bench, ids)
-        registry = _registry(settings)
+        registry = _registry(settings, clock)
         stack.push_async_callback(registry.close)
         prices = prices_of(settings)
-        deadlines = Deadlines(settings.queue_timeout_seconds, settings.job_timeout_seconds, settings.render_timeout_seconds)
+        deadlines = Deadlines(
+            queue=settings.queue_timeout_seconds,
+            job=settings.job_timeout_seconds,
+            render=settings.render_timeout_seconds,
+            settle=settings.settle_seconds,
+        )
         lanes = {Lane.HEAVY: settings.heavy_jobs, Lane.LIGHT: settings.light_jobs}
         estimates = Estimates(db, clock, slots={lane.value: slots for lane, slots in lanes.items()})
         rules = DeskRules(prices, deadlines, settings.max_active_jobs)
@@ -133,14 +139,20 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         yield service
 
 
-def _registry(settings: Settings) -> Registry:
+def _registry(settings: Settings, clock: Clock) -> Registry:
     sandbox = SandboxProvider(processes=settings.heavy_jobs)
-    known: dict[str, LocalProvider] = {"sandbox": sandbox}
+    known: dict[str, Callable[[], Provider]] = {"sandbox": lambda: sandbox, "replicate": lambda: _replicate(settings, clock)}
     wanted = split(settings.providers) or ("sandbox",)
     for name in wanted:
         if name not in known:
             raise Misconfigured(f"DUSTREEL_PROVIDERS names {name!r}, which is none of: {', '.join(known)}.")
-    return Registry([known[name] for name in wanted], sandbox)
+    return Registry([known[name]() for name in wanted], sandbox)
+
+
+def _replicate(settings: Settings, clock: Clock) -> ReplicateProvider:
+    if not settings.replicate_api_token:
+        raise Misconfigured("DUSTREEL_PROVIDERS names replicate, which needs REPLICATE_API_TOKEN.")
+    return ReplicateProvider(settings.replicate_api_token, clock=clock, base_url=settings.replicate_base_url)
 
 
 def prices_of(settings: Settings) -> Prices:

@@ -7,7 +7,7 @@ from dustreel.base.db import Connection, Database
 from dustreel.base.vocabulary import AspectRatio, Duration, Dust, GenerationType, Mode, Resolution, Seconds
 from dustreel.jobs import Deadlines, Draft, Job, Terms, life
 
-DEADLINES = Deadlines(queue=1_000, job=1_000, render=1_000)
+DEADLINES = Deadlines(queue=1_000, job=1_000, render=1_000, settle=300)
 STARTING = Dust(1_000)
 
 

@@ -129,7 +129,7 @@ async def test_a_job_that_was_fetched_by_a_process_that_died_is_put_back(db: Dat
 
 @pytest.mark.parametrize("phase", ["queue", "job", "render"])
 async def test_every_wait_has_an_end(db: Database, phase: str) -> None:
-    short = Deadlines(**({"queue": 1_000.0, "job": 1_000.0, "render": 1_000.0} | {phase: -1.0}))
+    short = Deadlines(**({"queue": 1_000.0, "job": 1_000.0, "render": 1_000.0, "settle": 1_000.0} | {phase: -1.0}))
     user = uuid4()
     job_id = await accepted(db, user, deadlines=short)
     async with db.transaction() as connection:

@@ -59,12 +59,19 @@ def test_a_live_job_reaches_the_sandbox_only_where_it_stands_alone() -> None:
     assert told.value.extra["alternatives"][0] == nearest  # type: ignore[index]
 
 
-def test_a_job_finds_its_provider_again_or_says_that_it_is_gone() -> None:
+def test_a_job_finds_its_provider_again_or_that_it_is_gone() -> None:
     sandbox = Stub("sandbox", (ALL,))
     registry = Registry([sandbox], sandbox)
-    assert registry.provider("sandbox") is sandbox
-    with pytest.raises(LookupError, match="gone"):
-        registry.provider("gone")
+    assert registry.local("sandbox") is sandbox and registry.remote("sandbox") is None
+    assert registry.local("gone") is None and registry.remote("gone") is None
+
+
+def test_who_has_refused_is_left_out() -> None:
+    first, second, sandbox = Stub("first", (ALL,)), Stub("second", (ALL,)), Stub("sandbox", (ALL,))
+    registry = Registry([first, second, sandbox], sandbox)
+    assert registry.route(WANT, Mode.LIVE, without=frozenset({"first"})).provider is second
+    with pytest.raises(UnsupportedCombination):
+        registry.route(WANT, Mode.LIVE, without=frozenset({"first", "second"}))
 
 
 async def test_each_provider_is_warmed_and_closed_once() -> None:

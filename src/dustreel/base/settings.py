@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from dustreel.base.errors import Misconfigured
 
 PREFIX = "DUSTREEL_"
+# Settings that go by the names that their vendors gave them.
+VENDORS = {"replicate_api_token": "REPLICATE_API_TOKEN", "replicate_base_url": "REPLICATE_BASE_URL"}
 
 
 def _rate(value: str) -> str:
@@ -57,6 +59,9 @@ class Settings(BaseModel):
     cdn_url: Url = Field("", description="Address in front of the storage; links to videos begin with it where it is set.")
 
     providers: str = Field("", description="Who renders, in order of preference, separated by commas; empty means the sandbox.")
+    replicate_api_token: str = Field("", description="Token for Replicate, where DUSTREEL_PROVIDERS names it.")
+    replicate_base_url: Url = Field("https://api.replicate.com/v1", description="Where Replicate's API is.")
+    max_upscale: float = Field(1.5, ge=1, le=4, description="How many times a provider's video may be enlarged at most.")
     render_processes: int = Field(0, ge=0, le=64, description="Busy renders at the same time; 0 means one a processor.")
     light_jobs: int = Field(64, ge=1, le=10_000, description="Jobs that mostly wait which one worker has under way at the same time.")
 
@@ -77,6 +82,9 @@ class Settings(BaseModel):
     render_timeout_seconds: float = Field(900, gt=0, description="How long rendering may take before the job fails.")
     job_timeout_seconds: float = Field(1_800, gt=0, description="How long a started job may take in all before it fails.")
     queue_timeout_seconds: float = Field(86_400, gt=0, description="How long a job may wait in the queue before it fails.")
+    settle_seconds: float = Field(
+        300, gt=0, description="How long it may stay unknown whether a provider took a job before the job fails and its DUST goes back."
+    )
     beat_seconds: float = Field(2, gt=0, description="How often a worker shows that it lives.")
     dead_after_seconds: float = Field(10, gt=0, description="How long a worker may be silent before others take its jobs over.")
 
@@ -90,6 +98,11 @@ class Settings(BaseModel):
         """The API's address as callers see it, without a slash at the end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.public_url or f"http://{host}:{self.port}"
+
+    @property
+    def hooks_url(self) -> str | None:
+        """Where providers post their webhooks; None where our address isn't one that they can reach: they want https."""
+        return f"{self.public_url}/hooks" if self.public_url.startswith("https://") else None
 
     @property
     def media_url(self) -> str:
@@ -113,11 +126,12 @@ def read_settings(environment: Mapping[str, str], *, dotenv: Path | None = None)
     """
     said = {**(_read_dotenv(dotenv) if dotenv is not None else {}), **environment}
     values: dict[str, Any] = {}
+    vendors = {name: field for field, name in VENDORS.items()}
     for name, value in said.items():
-        if not name.startswith(PREFIX):
+        if not name.startswith(PREFIX) and name not in vendors:
             continue
-        field = name.removeprefix(PREFIX).lower()
-        if field not in Settings.model_fields:
+        field = vendors.get(name) or name.removeprefix(PREFIX).lower()
+        if field not in Settings.model_fields or (field in VENDORS and name not in vendors):
             near = difflib.get_close_matches(name, [env_name(known) for known in Settings.model_fields], n=1)
             raise Misconfigured(f"{name} is not a setting of Dustreel." + (f" Did you mean {near[0]}?" if near else ""))
         if value.strip():
@@ -136,7 +150,7 @@ def read_settings(environment: Mapping[str, str], *, dotenv: Path | None = None)
 
 
 def env_name(field: str) -> str:
-    return PREFIX + field.upper()
+    return VENDORS.get(field) or PREFIX + field.upper()
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:

@@ -179,7 +179,9 @@ def doctor() -> None:
     table = Table("setting", "value", "meaning", box=None)
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        shown = "(set)" if name in ("jwt_secret", "database_url") and value else str(value if value is not None else "")
+        shown = (
+            "(set)" if name in ("jwt_secret", "database_url", "replicate_api_token") and value else str(value if value is not None else "")
+        )
         table.add_row(env_name(name), shown, field.description or "")
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 

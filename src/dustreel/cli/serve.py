@@ -73,6 +73,8 @@ async def working(service: Service) -> AsyncIterator[None]:
         ids=service.ids,
         clock=service.clock,
         deadlines=service.deadlines,
+        max_upscale=settings.max_upscale,
+        hooks_url=settings.hooks_url,
         scratch=_scratch(settings),
     )
     pace = Pace(settings.beat_seconds, settings.dead_after_seconds, settings.job_ttl_hours * 3_600)

@@ -22,7 +22,7 @@ from dustreel.http.envelope import Counts, Envelope, Safety
 from dustreel.http.failures import problem
 from dustreel.http.hot import HotReads
 from dustreel.http.media import media_route
-from dustreel.http.routes import account, docs, health, jobs, submit, uploads, videos
+from dustreel.http.routes import account, docs, health, hooks, jobs, submit, uploads, videos
 from dustreel.wiring import Service
 
 DESCRIPTION = """Asynchronous video generation: post a prompt or a picture, get a job id at once, poll its status, fetch the video.
@@ -74,7 +74,7 @@ def build_api(service: Service | None) -> FastAPI:
     api.state.service, api.state.metrics = service, CollectorRegistry()
     api.add_exception_handler(DomainError, _tell)
     api.add_exception_handler(HTTPException, _tell_http)
-    for resource in (submit, jobs, videos, account, uploads, health, docs):
+    for resource in (submit, jobs, videos, account, uploads, health, docs, hooks):
         # Not include_router, which hides its routes from `_allowed`.
         api.router.routes.extend(resource.router.routes)
     api.mount("/docs/assets", docs.ASSETS)

@@ -1,6 +1,6 @@
 """Jobs: their states, their life, and the reading of them."""
 
-from dustreel.jobs import life
+from dustreel.jobs import life, submissions
 from dustreel.jobs.audit import Finding, audit
 from dustreel.jobs.desk import Desk, DeskRules, Wish
 from dustreel.jobs.estimates import Alike, Estimates
@@ -16,6 +16,7 @@ from dustreel.jobs.job import (
 )
 from dustreel.jobs.life import Accepted, Deadlines, Draft, Idempotency, Terms
 from dustreel.jobs.states import FINAL, LIVE, Status, Step
+from dustreel.jobs.submissions import Due, Submission
 from dustreel.jobs.views import Active, Glance, JobReads, Statistics, find, history, statistics
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Desk",
     "DeskRules",
     "Draft",
+    "Due",
     "Estimates",
     "Finding",
     "Glance",
@@ -43,6 +45,7 @@ __all__ = [
     "Statistics",
     "Status",
     "Step",
+    "Submission",
     "Terms",
     "TooManyActiveJobs",
     "Wish",
@@ -51,4 +54,5 @@ __all__ = [
     "history",
     "life",
     "statistics",
+    "submissions",
 ]

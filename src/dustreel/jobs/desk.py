@@ -94,7 +94,7 @@ class Desk:
         self, wish: Wish, route: Route, aspect: AspectRatio, picture: StoredPicture | None, idempotency: Idempotency | None
     ) -> Accepted:
         job_id = self._ids.uuid()
-        lane = Lane.LIGHT if route.provider.is_light(_order(wish, job_id, aspect)) else Lane.HEAVY
+        lane = Lane.LIGHT if route.is_light(_order(wish, job_id, aspect)) else Lane.HEAVY
         alike = Alike(route.provider.name, wish.generation_type, wish.resolution, wish.duration)
         draft = Draft(
             id=job_id,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from dustreel.base.db import Row
 from dustreel.base.errors import DomainError
-from dustreel.base.vocabulary import AspectRatio, Duration, Dust, GenerationType, Mode, Resolution, Seconds
+from dustreel.base.vocabulary import AspectRatio, Duration, Dust, Frame, GenerationType, Mode, Resolution, Seconds
 from dustreel.jobs.states import Status, Step
 
 
@@ -52,7 +52,11 @@ class Job:
     made: Mapping[str, Any] | None
     """What step `stored` left behind; only `videos` reads it."""
     attempt: int
+    """Counts starts, rescues and tries; what an older one writes is refused."""
+    stumbles: int
+    """How many attempts broke by themselves."""
     worker_id: UUID | None
+    """None while nobody carries it: queued, handed over, or waiting for a provider."""
     progress: float | None
     error: str | None
     video_id: UUID | None
@@ -86,6 +90,7 @@ class Job:
             step=Step(row["step"]),
             made=row["made"],
             attempt=row["attempt"],
+            stumbles=row["stumbles"],
             worker_id=row["worker_id"],
             progress=row["progress"],
             error=row["error"],
@@ -100,6 +105,11 @@ class Job:
     @property
     def is_final(self) -> bool:
         return self.status.is_final
+
+    @property
+    def frame(self) -> Frame:
+        """The video's size in pixels."""
+        return Frame.of(self.resolution, self.aspect_ratio)
 
 
 class JobNotFound(DomainError):

@@ -54,10 +54,10 @@ update jobs
 returning *;
 
 -- name: fail
--- Any live status → failed, by the worker that has it; what was held or charged goes back.
+-- Any live status → failed, by the worker that has it, or by one that looked at it while nobody had; what was held or charged goes back.
 with before as (
     select id, status from jobs
-     where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and status in ('queued', 'starting', 'processing')
+     where id = %(job_id)s and attempt = %(attempt)s and worker_id is not distinct from %(worker_id)s and status in ('queued', 'starting', 'processing')
        for update
 ), moved as (
     update jobs set status = 'failed', error = %(error)s, finished_at = now(), updated_at = now()
@@ -97,40 +97,35 @@ select moved.*,
   from moved;
 
 -- name: take_over
--- A new attempt and a new queue row for every started job whose worker is dead (or was handed back and lost its queue row).
-update jobs
-   set attempt = attempt + 1, worker_id = null, updated_at = now(),
-       queue_row = queue_put(lane, 'dustreel.errand', jsonb_build_object('job', id, 'attempt', attempt + 1), 0)
- where id in (
+-- A new attempt for every started job whose worker is dead (or was handed back and lost its queue row).
+select job_put_back(id, 0, false) as id from (
     select jobs.id from jobs
       left join workers on workers.id = jobs.worker_id
       left join oban_jobs on oban_jobs.id = jobs.queue_row
      where jobs.status in ('starting', 'processing')
-       and case when jobs.worker_id is null
-             then not coalesce(oban_jobs.state in ('available', 'scheduled', 'retryable')
+       and case when jobs.worker_id is not null
+             then workers.beaten_at is null or workers.beaten_at < now() - make_interval(secs => %(dead_after)s)
+             -- Its submission has a time to look again, and needs no queue row.
+             else jobs.step <> 'submitted' and not coalesce(oban_jobs.state in ('available', 'scheduled', 'retryable')
                   or (oban_jobs.state = 'executing' and oban_jobs.attempted_at > timezone('UTC', now()) - make_interval(secs => %(dead_after)s)), false)
-             else workers.beaten_at is null or workers.beaten_at < now() - make_interval(secs => %(dead_after)s)
            end
      order by jobs.created_at limit %(at_most)s
-       for update of jobs skip locked)
-returning id, attempt;
+       for update of jobs skip locked) as orphaned;
 
 -- name: reclaim
 -- What a living worker has by its row and does not carry: the answer to its start was lost with the connection. A new attempt for each.
-update jobs
-   set attempt = attempt + 1, worker_id = null, updated_at = now(),
-       queue_row = queue_put(lane, 'dustreel.errand', jsonb_build_object('job', id, 'attempt', attempt + 1), 0)
- where worker_id = %(worker_id)s and status in ('starting', 'processing') and id <> all(%(carried)s)
-   and updated_at < now() - make_interval(secs => %(dead_after)s)
-returning id;
+select job_put_back(id, 0, false) as id from (
+    select id from jobs
+     where worker_id = %(worker_id)s and status in ('starting', 'processing') and id <> all(%(carried)s)
+       and updated_at < now() - make_interval(secs => %(dead_after)s)
+       for update skip locked) as forgotten;
 
 -- name: hand_over
 -- A worker that is stopping, or that lost an attempt to a stumble, gives its job a new attempt and the queue a new row.
-update jobs
-   set attempt = attempt + 1, worker_id = null, updated_at = now(),
-       queue_row = queue_put(lane, 'dustreel.errand', jsonb_build_object('job', id, 'attempt', attempt + 1), 0)
- where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and status in ('starting', 'processing')
-returning id;
+select job_put_back(id, %(after)s, %(stumbled)s) as id from (
+    select id from jobs
+     where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and status in ('starting', 'processing')
+       for update) as handed;
 
 -- name: requeue_lost
 -- A queued job whose queue row is gone, ended, or was fetched by a process that died before it could start the job.
@@ -147,14 +142,19 @@ returning id;
 
 -- name: expire
 -- Final for long enough → a private tombstone: what statistics, estimates and the ledger need, and nothing that was said.
-update jobs
-   set expired_at = now(), prompt = null, source_image_url = null, reference_person = null, error = null, made = null, picture_id = null
- where id in (
-    select id from jobs
-     where finished_at < now() - make_interval(secs => %(keep_seconds)s) and expired_at is null
-     order by finished_at limit %(at_most)s
-       for update skip locked)
-returning id;
+with gone as (
+    update jobs
+       set expired_at = now(), prompt = null, source_image_url = null, reference_person = null, error = null, made = null, picture_id = null
+     where id in (
+        select id from jobs
+         where finished_at < now() - make_interval(secs => %(keep_seconds)s) and expired_at is null
+         order by finished_at limit %(at_most)s
+           for update skip locked)
+ returning id
+), hushed as (
+    update submissions set error = null from gone where submissions.job_id = gone.id and error is not null
+)
+select id from gone;
 
 -- name: still_mine
 -- Of the jobs that a worker believes to be running, those that it still has.

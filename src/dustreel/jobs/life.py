@@ -26,6 +26,8 @@ class Deadlines:
     queue: float
     job: float
     render: float
+    settle: float
+    """How long it may stay unknown whether a provider took a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +195,9 @@ async def fail(db: Connection, job: Job, *, because: str) -> Job:
     return _moved(await one(db, SQL["fail"], **_mine(job), error=failure_text(because)), job.id, job.attempt)
 
 
-async def hand_over(db: Connection, job: Job) -> None:
-    """Give the job's work back to the queue under a new attempt. Raises Overtaken."""
-    if await one(db, SQL["hand_over"], **_mine(job)) is None:
+async def hand_over(db: Connection, job: Job, *, after: float = 0.0, stumbled: bool = False) -> None:
+    """Give the job's work back to the queue under a new attempt, to be taken up in so many seconds. Raises Overtaken."""
+    if await one(db, SQL["hand_over"], **_mine(job), after=after, stumbled=stumbled) is None:
         raise Overtaken(job.id, job.attempt)
 
 
@@ -206,6 +208,13 @@ async def cancel(db: Connection, job: Job, *, refund_charge: bool) -> None:
         assert row is not None
         if Status(row["status"]) is not Status.CANCELLED:
             raise JobNotCancellable(Status(row["status"]))
+
+
+async def reread(db: Connection, job_id: UUID) -> Job:
+    """The job as its row says now."""
+    row = await one(db, SQL["by_id"], job_id=job_id)
+    assert row is not None, "jobs are kept"
+    return Job.from_row(row)
 
 
 async def fail_overdue(db: Connection) -> list[UUID]:

@@ -32,6 +32,7 @@ class Step(StrEnum):
     """Where the work itself stands, so that a worker that takes over goes on from there."""
 
     ACCEPTED = "accepted"
+    SUBMITTED = "submitted"
     RENDERED = "rendered"
     STORED = "stored"
     FILED = "filed"

@@ -7,13 +7,19 @@ from typing import Any
 import av
 
 from dustreel.base.workplace import Tell, serve
-from dustreel.media.pictures import tidy
+from dustreel.media.adapt import adapt
+from dustreel.media.pictures import crop, tidy
 from dustreel.media.videos import examine
 
 
 def handle(work: Mapping[str, Any], data: bytes, tell: Tell) -> tuple[Mapping[str, Any], bytes]:
     if work["do"] == "tidy":
         return tidy(data)
+    if work["do"] == "crop":
+        return {}, crop(data, work["across"], work["down"])
+    if work["do"] == "adapt":
+        sizes = work["width"], work["height"], work["seconds"], work["max_upscale"]
+        return adapt(Path(work["file"]), Path(work["into"]), *sizes), b""
     return examine(Path(work["file"]), work["width"], work["height"], work["seconds"])
 
 

@@ -49,6 +49,18 @@ def tidy(data: bytes) -> tuple[Mapping[str, Any], bytes]:
     return facts, encoded
 
 
+def crop(data: bytes, across: int, down: int) -> bytes:
+    """One of our own pictures cut about its centre to the shape `across`:`down`, as a JPEG; what is transparent becomes white."""
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+        flat = picture.convert("RGBA")
+    white = Image.new("RGBA", flat.size, "white")
+    white.alpha_composite(flat)
+    width = min(flat.width, flat.height * across // down)
+    height = min(flat.height, flat.width * down // across)
+    left, top = (flat.width - width) // 2, (flat.height - height) // 2
+    return _jpeg(white.crop((left, top, left + width, top + height)).convert("RGB"))
+
+
 def _check_size(picture: Image.Image) -> None:
     """From the header, before a pixel is decoded."""
     width, height = picture.size
@@ -84,11 +96,16 @@ def _in_srgb(picture: Image.Image) -> Image.Image:
 
 
 def _encode(picture: Image.Image) -> tuple[bytes, str]:
-    out = io.BytesIO()
     # A new image: Pillow would carry EXIF and text chunks of the old one along.
     clean = Image.frombytes(picture.mode, picture.size, picture.tobytes())
     if clean.mode == "RGBA":
+        out = io.BytesIO()
         clean.save(out, "PNG", compress_level=4)
         return out.getvalue(), "image/png"
-    clean.save(out, "JPEG", quality=QUALITY, subsampling=0 if clean.width * clean.height < 4_000_000 else 2)
-    return out.getvalue(), "image/jpeg"
+    return _jpeg(clean), "image/jpeg"
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=QUALITY, subsampling=0 if picture.width * picture.height < 4_000_000 else 2)
+    return out.getvalue()

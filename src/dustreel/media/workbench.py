@@ -1,12 +1,14 @@
 """Work on pictures and videos, done in processes of their own (`bench.py`): codecs are C, and what they are fed comes from strangers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
-from dustreel.base.vocabulary import Frame
-from dustreel.base.workshop import Broke, Declined, Workshop
+from dustreel.base.vocabulary import AspectRatio, Frame
+from dustreel.base.workshop import Answer, Broke, Declined, Workshop
 from dustreel.media.failures import BrokenVideo, ImageTooLarge, ImageUnsupported
 
 log = logger(__name__)
@@ -75,14 +77,33 @@ class Workbench:
             raise Unavailable from failed
         return Picture(data=answer.data, **answer.values)
 
+    async def crop(self, data: bytes, to: AspectRatio) -> bytes:
+        """One of our own pictures, cut about its centre to this shape, as a JPEG. Raises Unavailable."""
+        across, down = to.parts
+        try:
+            return (await self._shop.run({"do": "crop", "across": across, "down": down}, data, within=PICTURE_SECONDS)).data
+        except (Broke, OSError) as failed:
+            raise Unavailable from failed
+
+    async def adapt(self, file: Path, into: Path, *, to: Frame, seconds: int, max_upscale: float) -> Mapping[str, Any]:
+        """Trim and scale a provider's video, where it isn't what was asked for already. Raises BrokenVideo.
+
+        Returns what was done, for the video's metadata; where that is nothing, nothing was written.
+        """
+        work = {"do": "adapt", "file": str(file), "into": str(into), "width": to.width, "height": to.height}
+        return (await self._on_video(work | {"seconds": seconds, "max_upscale": max_upscale})).values
+
     async def examine(self, file: Path, *, expect: Frame, seconds: int) -> Examined:
         """Decode all of an MP4 and see that it is what was asked for; pick its thumbnail on the way. Raises BrokenVideo."""
         work = {"do": "examine", "file": str(file), "width": expect.width, "height": expect.height, "seconds": seconds}
+        answer = await self._on_video(work)
+        return Examined(VideoFacts(**answer.values), answer.data)
+
+    async def _on_video(self, work: Mapping[str, Any]) -> Answer:
         try:
-            answer = await self._shop.run(work, within=VIDEO_SECONDS)
+            return await self._shop.run(work, within=VIDEO_SECONDS)
         except Declined as declined:
             raise BrokenVideo(str(declined)) from None
         except Broke as broke:
             log.error("a video broke its process", error=str(broke))
             raise BrokenVideo("The video can't be read") from broke
-        return Examined(VideoFacts(**answer.values), answer.data)

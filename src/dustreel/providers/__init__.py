@@ -1,17 +1,46 @@
 """Who renders: the port that the worker speaks to, the registry that picks, and one adapter a provider."""
 
-from dustreel.providers.port import Capability, LocalProvider, Order, Refused, Stumbled, Tell, Want
-from dustreel.providers.registry import Registry, Route, UnsupportedCombination, model_used
+from dustreel.providers.port import (
+    Capability,
+    Findable,
+    Hooked,
+    LocalProvider,
+    NotAccepted,
+    NotAWebhook,
+    Notice,
+    Order,
+    Phase,
+    Refused,
+    RemoteProvider,
+    Sighting,
+    Stumbled,
+    Tell,
+    Ticket,
+    Unclear,
+    Want,
+)
+from dustreel.providers.registry import Provider, Registry, Route, UnsupportedCombination, model_used
 
 __all__ = [
     "Capability",
+    "Findable",
+    "Hooked",
     "LocalProvider",
+    "NotAWebhook",
+    "NotAccepted",
+    "Notice",
     "Order",
+    "Phase",
+    "Provider",
     "Refused",
     "Registry",
+    "RemoteProvider",
     "Route",
+    "Sighting",
     "Stumbled",
     "Tell",
+    "Ticket",
+    "Unclear",
     "UnsupportedCombination",
     "Want",
     "model_used",

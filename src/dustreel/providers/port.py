@@ -1,12 +1,15 @@
 """What the worker asks of whoever renders, and what it may be told.
 
-A *local* provider renders on this machine, in a process of its own. (A *remote* one, which submits and looks, is a second protocol.)
+A *local* provider renders on this machine, in a process of its own. A *remote* one is on the other side of a network: it is sent an order
+and looked at now and then. What only some remote ones can do stands in protocols of their own: *findable* and *hooked*.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from dustreel.base.vocabulary import AspectRatio, Frame, GenerationType, Resolution, Seconds
@@ -26,7 +29,7 @@ class Order:
     aspect_ratio: AspectRatio
     camera_fixed: bool
     picture: Path | None
-    """A local file, upright JPEG, PNG or WebP, for image_to_video; its shape may differ from the video's."""
+    """A local file, upright JPEG, PNG or WebP, for image_to_video. A remote provider gets it cropped to the video's shape."""
     reference_person: bool
     """Whether a person is to be recognisable."""
     directives: bool
@@ -88,6 +91,67 @@ Tell = Callable[[float], Awaitable[None]]
 """Told the share of the rendering that is done, 0.0 to 1.0, as it becomes known; never falls. The first word says that it has begun."""
 
 
+class NotAccepted(Exception):
+    """A remote provider provably did not take the order: it said so, or no byte of it was sent. Another may be asked.
+
+    The text is for the operator, and for the user where nobody else takes it either.
+    """
+
+
+class Unclear(Exception):
+    """A remote provider did not answer, or not in a way that tells anything. What was asked may have been done."""
+
+    def __init__(self, text: str, *, retry_after: float | None = None) -> None:
+        """`retry_after`: seconds that the provider asked to be left alone."""
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class NotAWebhook(Exception):
+    """What came in is not from the provider, too old, or not to be understood."""
+
+
+class Phase(StrEnum):
+    WAITING = "waiting"
+    RENDERING = "rendering"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    GONE = "gone"
+    """The provider knows nothing of it (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """An order that a remote provider has taken."""
+
+    model: str
+    upstream_id: str
+    """The provider's own name for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """How an order stood when it was looked at."""
+
+    phase: Phase
+    progress: float | None = None
+    """The share that is done, 0.0 to 1.0; None where the provider does not say."""
+    output: str | None = None
+    """With SUCCEEDED: the address to `fetch` from."""
+    error: str | None = None
+    """With FAILED: why, for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a provider's webhook tells: only that a look is due."""
+
+    webhook_id: str
+    upstream_id: str
+
+
+@runtime_checkable
 class LocalProvider(Protocol):
     """A renderer on this machine. CPU work runs in a process of its own, never in the event loop."""
 
@@ -109,3 +173,53 @@ class LocalProvider(Protocol):
 
     async def close(self) -> None:
         """End every process that was started."""
+
+
+@runtime_checkable
+class RemoteProvider(Protocol):
+    """A renderer on the other side of a network. Every method is one exchange or a few, and holds no state.
+
+    A state that an adapter doesn't know is WAITING, and logged: never success, never failure.
+    """
+
+    name: str
+    models: tuple[Capability, ...]
+    asked_twice_is_asked_once: bool
+    """Whether the provider knows an order by our own id, so that one whose fate is unknown may be sent again."""
+
+    async def prepare(self, order: Order, model: str) -> Mapping[str, Any]:
+        """The input that will be sent, as JSON. A picture may be uploaded for it, which costs nothing. Raises Refused, NotAccepted."""
+
+    async def submit(self, model: str, sent: Mapping[str, Any], submission_id: UUID, webhook_url: str | None) -> Ticket:
+        """Send the order: from here on it may cost money.
+
+        Raises Refused and NotAccepted only where the provider provably did not take it; Unclear, or anything else, leaves it unknown.
+        """
+
+    async def look(self, ticket: Ticket) -> Sighting:
+        """Raises Unclear."""
+
+    async def cancel(self, ticket: Ticket) -> None:
+        """Ask for the order to be stopped; whether it was, a look tells. Raises Unclear."""
+
+    async def fetch(self, output: str, into: Path) -> None:
+        """Write what the provider made to a file, in bounded memory. Raises Refused when it is gone, Stumbled when another try may do."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+@runtime_checkable
+class Findable(Protocol):
+    """A remote provider that lists the orders it has taken."""
+
+    async def find(self, model: str, sent: Mapping[str, Any], *, since: datetime) -> list[str]:
+        """The provider's names for orders with this very input that it has taken since then, oldest first. Raises Unclear."""
+
+
+@runtime_checkable
+class Hooked(Protocol):
+    """A remote provider that tells by webhook."""
+
+    async def read_webhook(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """`headers` by lower-case name; `body` as it came. Raises NotAWebhook, and Unclear when its signature can't be checked now."""

@@ -6,7 +6,7 @@ from itertools import product
 
 from dustreel.base.errors import DomainError
 from dustreel.base.vocabulary import AspectRatio, Duration, Mode, Resolution
-from dustreel.providers.port import Capability, LocalProvider, Want
+from dustreel.providers.port import Capability, LocalProvider, Order, RemoteProvider, Want
 
 # A caller picks from a short list; a long one is a table, and that is `GET /openapi.json`.
 ALTERNATIVES_AT_MOST = 5
@@ -26,10 +26,17 @@ class UnsupportedCombination(DomainError):
         return {"alternatives": self._alternatives}
 
 
+type Provider = LocalProvider | RemoteProvider
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    provider: LocalProvider
+    provider: Provider
     capability: Capability
+
+    def is_light(self, order: Order) -> bool:
+        """Whether this order keeps no processor busy here."""
+        return not isinstance(self.provider, LocalProvider) or self.provider.is_light(order)
 
     @property
     def model_used(self) -> str:
@@ -45,36 +52,46 @@ def model_used(provider: str, model: str) -> str:
 class Registry:
     """The providers that the operator named, and the sandbox, which test keys always use."""
 
-    def __init__(self, live: Sequence[LocalProvider], sandbox: LocalProvider) -> None:
+    def __init__(self, live: Sequence[Provider], sandbox: LocalProvider) -> None:
         """`live` in order of preference. A live job reaches the sandbox only where it is the sole one: nobody pays for a cartoon."""
         self._live = [provider for provider in live if provider is not sandbox] or list(live)
         self._sandbox = sandbox
 
-    def route(self, want: Want, mode: Mode) -> Route:
-        """Raises UnsupportedCombination, with the nearest things that could be had."""
-        candidates = [self._sandbox] if mode is Mode.TEST else self._live
+    def route(self, want: Want, mode: Mode, *, without: frozenset[str] = frozenset()) -> Route:
+        """The first that can, leaving out those that have refused already.
+
+        Raises UnsupportedCombination, with the nearest things that could be had.
+        """
+        candidates: Sequence[Provider] = [self._sandbox] if mode is Mode.TEST else self._live
         for provider in candidates:
             for capability in provider.models:
-                if capability.covers(want):
+                if capability.covers(want) and provider.name not in without:
                     return Route(provider, capability)
         raise UnsupportedCombination(_alternatives(want, [model for provider in candidates for model in provider.models]))
 
-    def provider(self, name: str) -> LocalProvider:
-        """The provider of a job that was routed before, perhaps under other settings. Raises LookupError."""
-        for provider in self._all():
-            if provider.name == name:
-                return provider
-        raise LookupError(f"no provider named {name} is configured")
+    def local(self, name: str) -> LocalProvider | None:
+        """The provider of a job that was routed before, where it renders here; None where it is a remote one."""
+        provider = self._named(name)
+        return provider if isinstance(provider, LocalProvider) else None
+
+    def remote(self, name: str) -> RemoteProvider | None:
+        """The remote provider of that name; None where the settings no longer name it, or it renders here."""
+        provider = self._named(name)
+        return provider if isinstance(provider, RemoteProvider) else None
 
     async def warm(self) -> None:
         for provider in self._all():
-            await provider.warm()
+            if isinstance(provider, LocalProvider):
+                await provider.warm()
 
     async def close(self) -> None:
         for provider in self._all():
             await provider.close()
 
-    def _all(self) -> list[LocalProvider]:
+    def _named(self, name: str) -> Provider | None:
+        return next((provider for provider in self._all() if provider.name == name), None)
+
+    def _all(self) -> list[Provider]:
         return list({provider.name: provider for provider in (*self._live, self._sandbox)}.values())
 
 

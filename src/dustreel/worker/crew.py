@@ -16,7 +16,7 @@ from dustreel.base.log import logger
 from dustreel.jobs import Deadlines
 from dustreel.media import Workbench
 from dustreel.pictures import Album
-from dustreel.providers import Registry
+from dustreel.providers import Hooked, Registry, RemoteProvider
 from dustreel.storage import ObjectStore
 
 log = logger(__name__)
@@ -36,6 +36,10 @@ class Crew:
     ids: Ids
     clock: Clock
     deadlines: Deadlines
+    max_upscale: float
+    """How many times a provider's video may be enlarged at most."""
+    hooks_url: str | None
+    """Where providers reach us; None where they can't."""
     scratch: Path
     """A folder for files under way; emptied at every start."""
 
@@ -53,6 +57,12 @@ class Crew:
                     raise
                 log.warning("the database is away; the job's next step waits for it")
                 await asyncio.sleep(WRITE_AGAIN_SECONDS)
+
+    def webhook_url(self, provider: RemoteProvider, submission_id: UUID) -> str | None:
+        """Where the provider is to tell of this order, if it can and may."""
+        if self.hooks_url is None or not isinstance(provider, Hooked):
+            return None
+        return f"{self.hooks_url}/{provider.name}/{submission_id}"
 
     @asynccontextmanager
     async def workplace(self, job_id: UUID) -> AsyncIterator[Path]:

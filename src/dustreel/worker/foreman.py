@@ -13,7 +13,8 @@ from dustreel.jobs import Job, Overtaken, life
 from dustreel.queue import Engine, Errand, Lane
 from dustreel.worker import chores
 from dustreel.worker.crew import Crew
-from dustreel.worker.pipeline import ATTEMPTS_AT_MOST, carry
+from dustreel.worker.lookout import TICK_SECONDS, Lookout
+from dustreel.worker.pipeline import carry, try_again_or_fail
 
 log = logger(__name__)
 
@@ -39,6 +40,7 @@ class Foreman:
         self._chores = [
             asyncio.create_task(chores.keep_beating(self._crew, self._pace, self._mine, self._stop_job, self._stopping), name="beat"),
             asyncio.create_task(chores.keep_house(self._crew, self._pace, self._stopping), name="house"),
+            asyncio.create_task(Lookout(self._crew).keep(self._stopping, tick=min(TICK_SECONDS, self._pace.beat)), name="lookout"),
         ]
 
     async def stop(self) -> None:
@@ -93,7 +95,7 @@ class Foreman:
                 await self._hand_over(job)
         except Exception:
             log.exception("a job broke its worker", job_id=str(job.id), attempt=job.attempt)
-            await self._try_again_or_fail(job)
+            await self._recover(job)
 
     async def _hand_over(self, job: Job) -> None:
         try:
@@ -101,12 +103,9 @@ class Foreman:
         except (Overtaken, Unavailable):
             return  # somebody else has it, or will see that we have gone
 
-    async def _try_again_or_fail(self, job: Job) -> None:
-        if job.attempt < ATTEMPTS_AT_MOST:
-            await self._hand_over(job)
-            return
+    async def _recover(self, job: Job) -> None:
         try:
-            await self._crew.write(lambda db: life.fail(db, job, because="Something went wrong on our side"))
+            await try_again_or_fail(job, self._crew, because="Something went wrong on our side")
         except Overtaken:
             return
 

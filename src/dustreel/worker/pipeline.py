@@ -1,56 +1,75 @@
 """One job's way, read top to bottom. A worker that takes over calls this again: each step begins where the row says."""
 
-import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from dustreel import videos
 from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
-from dustreel.base.vocabulary import Frame, Mode
 from dustreel.jobs import Job, Step, life
-from dustreel.media import BrokenVideo, Examined
-from dustreel.providers import Order, Refused, Stumbled, model_used
-from dustreel.storage import new_key
+from dustreel.media import BrokenVideo
+from dustreel.providers import Refused, Stumbled, model_used
 from dustreel.videos import NewVideo
 from dustreel.worker.crew import Crew
+from dustreel.worker.order import order_of
+from dustreel.worker.remote import collect, submit, submit_again
+from dustreel.worker.store import store
 
 log = logger(__name__)
 
-# A local attempt that stumbles is made again; a third failure is no accident.
-ATTEMPTS_AT_MOST = 3
+# An attempt that stumbles is made again; a third failure is no accident.
+STUMBLES_AT_MOST = 3
+# A provider that would not take an order, or a network that broke, needs a moment. Four times as long the next time.
+REMOTE_PAUSE_SECONDS = 2.0
 # Progress is for eyes: more often than twice a second nobody sees it, and every write costs.
 PROGRESS_SECONDS = 0.5
-# Beyond the longest that a job may take, so that no sweep removes what is about to be filed.
-ABANDONED_SECONDS = 3_600.0
 
 
 async def carry(job: Job, crew: Crew) -> None:
-    """Take a started job to its end. Raises Overtaken when the row went on without us."""
+    """Take a started job as far as it is ours: to its end, or to a provider. Raises Overtaken when the row went on without us."""
     try:
-        while not job.is_final:
+        while job.worker_id == crew.worker_id and not job.is_final:
             job = await STEPS[job.step](job, crew)
     except (Refused, BrokenVideo) as no:
         # The renderer or its file said no: final, and the user gets the DUST back.
         await crew.write(partial(life.fail, job=job, because=str(no)))
     except Stumbled as stumbled:
         log.warning("an attempt stumbled", job_id=str(job.id), attempt=job.attempt, error=str(stumbled))
-        if job.attempt < ATTEMPTS_AT_MOST:
-            await crew.write(partial(life.hand_over, job=job))
-        else:
-            await crew.write(partial(life.fail, job=job, because=str(stumbled)))
+        await try_again_or_fail(job, crew, because=str(stumbled))
+
+
+async def try_again_or_fail(job: Job, crew: Crew, *, because: str) -> None:
+    """What becomes of a job whose attempt broke. Raises Overtaken."""
+    if job.stumbles + 1 < STUMBLES_AT_MOST:
+        after = 0.0 if crew.registry.local(job.provider) else REMOTE_PAUSE_SECONDS * 4**job.stumbles * random.uniform(0.5, 1.0)
+        await crew.write(partial(life.hand_over, job=job, after=after, stumbled=True))
+    else:
+        await crew.write(partial(life.fail, job=job, because=because))
+
+
+async def begin(job: Job, crew: Crew) -> Job:
+    """Render it here, or send it to where it is rendered."""
+    return await (submit(job, crew) if crew.registry.local(job.provider) is None else render_and_store(job, crew))
+
+
+async def go_on_rendered(job: Job, crew: Crew) -> Job:
+    """What was rendered here died with its worker, so it is rendered again; a provider keeps its own for a while."""
+    return await (collect(job, crew) if crew.registry.local(job.provider) is None else render_and_store(job, crew))
 
 
 async def render_and_store(job: Job, crew: Crew) -> Job:
     """Render, check all of it, and keep our own copy."""
+    provider = crew.registry.local(job.provider)
+    assert provider is not None
     async with crew.workplace(job.id) as folder:
         file = folder / "video.mp4"
-        job = await _render(job, crew, folder, file)
-        examined = await crew.bench.examine(file, expect=Frame.of(job.resolution, job.aspect_ratio), seconds=job.duration.seconds)
-        made = await _store(crew, file, examined)
+        order = await order_of(job, crew, folder, cropped=False)
+        await provider.render(order, file, _Teller(job, crew).tell)
+        job = await crew.write(lambda db: life.rendered(db, job))
+        made = await store(job, crew, file)
     return await crew.write(lambda db: life.stored(db, job, made))
 
 
@@ -87,45 +106,11 @@ async def file_video(job: Job, crew: Crew) -> Job:
 
 
 STEPS: dict[Step, Callable[[Job, Crew], Awaitable[Job]]] = {
-    Step.ACCEPTED: render_and_store,
-    Step.RENDERED: render_and_store,  # what was rendered died with its worker: a local file is rendered again
+    Step.ACCEPTED: begin,
+    Step.SUBMITTED: submit_again,
+    Step.RENDERED: go_on_rendered,
     Step.STORED: file_video,
 }
-
-
-async def _render(job: Job, crew: Crew, folder: Path, into: Path) -> Job:
-    """Have the video rendered into a file, telling the row how far it is."""
-    assert job.prompt is not None
-    provider = crew.registry.provider(job.provider)
-    order = Order(
-        job_id=job.id,
-        attempt=job.attempt,
-        generation_type=job.generation_type,
-        prompt=job.prompt,
-        seconds=job.duration.seconds,
-        resolution=job.resolution,
-        aspect_ratio=job.aspect_ratio,
-        camera_fixed=job.camera_fixed,
-        picture=await _picture(job, crew, folder),
-        reference_person=job.reference_person is not None,
-        directives=job.mode is Mode.TEST,
-    )
-    teller = _Teller(job, crew)
-    await provider.render(order, into, teller.tell)
-    return await crew.write(lambda db: life.rendered(db, job))
-
-
-async def _picture(job: Job, crew: Crew, folder: Path) -> Path | None:
-    if job.picture_id is None:
-        return None
-    picture = await crew.album.find(job.picture_id)
-    data = await crew.store.read(picture.key, at_most=OWN_PICTURE_AT_MOST)
-    path = folder / "picture"
-    await asyncio.to_thread(path.write_bytes, data)
-    return path
-
-
-OWN_PICTURE_AT_MOST = 64 << 20
 
 
 class _Teller:
@@ -149,28 +134,3 @@ class _Teller:
         else:
             return
         self._wrote_at = time.monotonic()
-
-
-async def _store(crew: Crew, file: Path, examined: Examined) -> dict[str, object]:
-    """Put the video and its thumbnail into storage; returns what the row remembers of it."""
-    video_key = new_key("videos", "mp4", crew.ids.secret)
-    thumbnail_key = new_key("thumbnails", "jpg", crew.ids.secret)
-    # Before the first byte: whatever becomes of this attempt, nothing stays that no video names.
-    after = crew.deadlines.job + ABANDONED_SECONDS
-    await crew.write(lambda db: videos.remove_later(db, [video_key, thumbnail_key], after=after))
-    await crew.store.put_file(video_key, file, "video/mp4")
-    await crew.store.put_bytes(thumbnail_key, examined.thumbnail, "image/jpeg")
-    facts = examined.facts
-    return {
-        "video_key": video_key,
-        "thumbnail_key": thumbnail_key,
-        "metadata": {
-            "duration": facts.duration_seconds,
-            "width": facts.width,
-            "height": facts.height,
-            "fps": facts.fps,
-            "bytes": facts.bytes,
-            "sha256": facts.sha256,
-            "codec": facts.codec,
-        },
-    }

@@ -1,0 +1,292 @@
+"""Replicate (https://replicate.com): a remote provider that lists its predictions and tells by webhook.
+
+Wire facts: Replicate's HTTP reference, and its Python clients 1.0.7 and 2.0.0b4. A create has no idempotency key, so it is sent once,
+never retried, and looked for in the list when its answer was lost.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+from uuid import UUID
+
+import httpx
+
+from dustreel.base.clock import Clock
+from dustreel.base.log import logger
+from dustreel.base.vocabulary import AspectRatio, GenerationType, Resolution
+from dustreel.providers.download import Download
+from dustreel.providers.port import (
+    Capability,
+    NotAccepted,
+    NotAWebhook,
+    Notice,
+    Order,
+    Phase,
+    Refused,
+    Sighting,
+    Ticket,
+    Unclear,
+)
+
+log = logger(__name__)
+
+BASE_URL = "https://api.replicate.com/v1"
+# Where outputs lie for an hour.
+OUTPUT_HOSTS = ("replicate.delivery",)
+
+# Six seconds of 1280×720 whatever is asked: what a caller gets is trimmed and scaled from that.
+VIDEO_01 = Capability(
+    model="minimax/video-01",
+    generation_types=frozenset(GenerationType),
+    seconds=frozenset({5}),
+    resolutions=frozenset({Resolution.SD_480P, Resolution.HD_720P, Resolution.HD_1080P}),
+    aspect_ratios=frozenset({AspectRatio.WIDE}),
+    camera_fixed=False,
+    reference_person=False,
+)
+
+# Replicate takes larger pictures as uploads only.
+DATA_URL_AT_MOST = 256_000
+# Creating waits for nothing but a row on their side.
+TIMES = httpx.Timeout(10.0, connect=5.0)
+LIST_PAGES_AT_MOST = 10
+# Their clock and ours; an order can't have been taken before it was written down.
+CLOCKS_APART = timedelta(minutes=2)
+# Standard Webhooks: older ones are replays.
+WEBHOOK_SECONDS = 300
+
+_PHASES = {
+    "starting": Phase.WAITING,
+    "queued": Phase.WAITING,
+    "processing": Phase.RENDERING,
+    "succeeded": Phase.SUCCEEDED,
+    "failed": Phase.FAILED,
+    "canceled": Phase.CANCELLED,
+    "aborted": Phase.CANCELLED,
+}
+_BAR = re.compile(r"(\d{1,3})%\|")
+_MODERATED = re.compile(r"flagged|nsfw|sensitive|moderat|content polic|safety", re.IGNORECASE)
+
+
+class ReplicateProvider:
+    """A `RemoteProvider`, `Findable` and `Hooked`."""
+
+    name = "replicate"
+    models: tuple[Capability, ...] = (VIDEO_01,)
+    asked_twice_is_asked_once = False
+
+    def __init__(self, token: str, *, clock: Clock, base_url: str = BASE_URL) -> None:
+        self._clock = clock
+        self._client = httpx.AsyncClient(
+            base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=TIMES, limits=httpx.Limits(max_connections=64)
+        )
+        self._download = Download(OUTPUT_HOSTS, own=httpx.URL(base_url))
+        self._secret: bytes | None = None
+
+    async def close(self) -> None:
+        await self._client.aclose()
+        await self._download.close()
+
+    async def prepare(self, order: Order, model: str) -> Mapping[str, Any]:
+        sent: dict[str, Any] = {"prompt": order.prompt}
+        if order.picture is not None:
+            sent["first_frame_image"] = await self._picture(order.picture)
+        return sent
+
+    async def submit(self, model: str, sent: Mapping[str, Any], submission_id: UUID, webhook_url: str | None) -> Ticket:
+        body: dict[str, Any] = {"input": dict(sent)}
+        if webhook_url is not None:
+            body |= {"webhook": webhook_url, "webhook_events_filter": ["start", "completed"]}
+        try:
+            answer = await self._client.post(f"/models/{model}/predictions", json=body)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failed:
+            raise NotAccepted(f"Replicate can't be reached: {_reason(failed)}") from failed
+        except httpx.HTTPError as failed:
+            raise Unclear(f"Replicate did not answer: {_reason(failed)}") from failed
+        if not answer.is_success:
+            _sort_out(answer)
+        upstream_id = _object(answer).get("id")
+        if not isinstance(upstream_id, str) or not upstream_id:
+            raise Unclear("Replicate took the order without naming it")
+        return Ticket(model, upstream_id)
+
+    async def look(self, ticket: Ticket) -> Sighting:
+        answer = await self._ask("GET", f"/predictions/{ticket.upstream_id}")
+        if answer.status_code == 404:
+            return Sighting(Phase.GONE)
+        return _sighting(_object(answer))
+
+    async def cancel(self, ticket: Ticket) -> None:
+        # 404: there is nothing to cancel, as the look that follows will find.
+        await self._ask("POST", f"/predictions/{ticket.upstream_id}/cancel")
+
+    async def find(self, model: str, sent: Mapping[str, Any], *, since: datetime) -> list[str]:
+        since -= CLOCKS_APART
+        found: list[str] = []
+        path = f"/predictions?created_after={since:%Y-%m-%dT%H:%M:%SZ}"
+        for _ in range(LIST_PAGES_AT_MOST):
+            page = _object(await self._ask("GET", path))
+            results = page.get("results") or []
+            found += [one["id"] for one in results if _is_order(one, model, sent, since)]
+            # Only the cursor of it: our token goes to their API's host and to no address that an answer names.
+            path = f"/predictions?{httpx.URL(str(page['next'])).query.decode()}" if page.get("next") else ""
+            if not path or (results and _time(results[-1].get("created_at")) < since):
+                return found[::-1]
+        raise Unclear("Replicate's list is longer than could be searched")
+
+    async def fetch(self, output: str, into: Path) -> None:
+        await self._download.to_file(output, into)
+
+    async def read_webhook(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        webhook_id, stamp, signatures = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
+        if not stamp.isascii() or not stamp.isdigit() or abs(self._clock.now().timestamp() - int(stamp)) > WEBHOOK_SECONDS:
+            raise NotAWebhook("its timestamp is missing, or more than five minutes off")
+        signed = f"{webhook_id}.{stamp}.".encode() + body
+        ours = base64.b64encode(hmac.digest(await self._webhook_secret(), signed, hashlib.sha256)).decode()
+        if not any(hmac.compare_digest(f"v1,{ours}".encode(), given.encode()) for given in signatures.split()):
+            raise NotAWebhook("its signature is wrong")
+        upstream_id = _json(body).get("id")
+        if not isinstance(upstream_id, str) or not webhook_id:
+            raise NotAWebhook("it names no prediction")
+        return Notice(webhook_id, upstream_id)
+
+    async def _webhook_secret(self) -> bytes:
+        if self._secret is None:
+            key = _object(await self._ask("GET", "/webhooks/default/secret")).get("key")
+            if not isinstance(key, str):
+                raise Unclear("Replicate did not tell its webhook secret")
+            try:
+                self._secret = base64.b64decode(key.removeprefix("whsec_"), validate=True)
+            except binascii.Error as wrong:
+                raise Unclear("Replicate's webhook secret is not base64") from wrong
+        return self._secret
+
+    async def _picture(self, path: Path) -> str:
+        data = await asyncio.to_thread(path.read_bytes)
+        url = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+        if len(url) <= DATA_URL_AT_MOST:
+            return url
+        try:
+            answer = await self._client.post("/files", files={"content": ("picture.jpg", data, "image/jpeg")})
+            uploaded = _object(answer) if answer.is_success else {}
+        except (httpx.HTTPError, Unclear) as failed:
+            raise NotAccepted(f"Replicate did not take the picture: {_reason(failed)}") from failed
+        address = uploaded.get("urls", {}).get("get")
+        if not isinstance(address, str):
+            raise NotAccepted(f"Replicate did not take the picture: it answered {answer.status_code}")
+        return address
+
+    async def _ask(self, method: str, path: str) -> httpx.Response:
+        """One exchange that may be repeated. Answers 2xx and 404; raises Unclear for all else."""
+        try:
+            answer = await self._client.request(method, path)
+        except httpx.HTTPError as failed:
+            raise Unclear(f"Replicate did not answer: {_reason(failed)}") from failed
+        if not answer.is_success and answer.status_code != 404:
+            raise Unclear(f"Replicate answered {answer.status_code}", retry_after=_retry_after(answer))
+        return answer
+
+
+def _sort_out(answer: httpx.Response) -> NoReturn:
+    """What an answer to a create that is no success means."""
+    said = _detail(answer)
+    if answer.status_code in (400, 422):
+        raise Refused(_refusal(said))
+    if 400 <= answer.status_code < 500 and answer.status_code not in (408, 409):
+        raise NotAccepted(f"Replicate answered {answer.status_code}: {said}")
+    # Behind a gateway's 5xx the order may have been taken.
+    raise Unclear(f"Replicate answered {answer.status_code}: {said}")
+
+
+def _sighting(prediction: Mapping[str, Any]) -> Sighting:
+    status = prediction.get("status")
+    phase = _PHASES.get(status) if isinstance(status, str) else None
+    if phase is None:
+        log.warning("a prediction is in a state that we don't know", status=str(status)[:80])
+        return Sighting(Phase.WAITING)
+    if phase is Phase.RENDERING:
+        return Sighting(phase, progress=_progress(prediction.get("logs")))
+    if phase is Phase.FAILED:
+        return Sighting(phase, error=_refusal(str(prediction.get("error") or "The model failed without a reason")))
+    if phase is not Phase.SUCCEEDED:
+        return Sighting(phase)
+    output = prediction.get("output")
+    address = output[0] if isinstance(output, list) and output else output
+    if not isinstance(address, str):
+        return Sighting(Phase.FAILED, error="The model made no video")
+    return Sighting(phase, output=address)
+
+
+def _refusal(said: str) -> str:
+    return f"Model refused the prompt: {said}" if _MODERATED.search(said) else said
+
+
+def _progress(logs: object) -> float | None:
+    """The last bar of the last line that has one, as tqdm draws them; None before there is any."""
+    if not isinstance(logs, str):
+        return None
+    bars = _BAR.findall(logs)
+    return min(int(bars[-1]), 100) / 100 if bars else None
+
+
+def _is_order(prediction: object, model: str, sent: Mapping[str, Any], since: datetime) -> bool:
+    if not isinstance(prediction, dict) or not isinstance(prediction.get("id"), str) or not isinstance(prediction.get("input"), dict):
+        return False
+    if prediction.get("model") != model or _time(prediction.get("created_at")) < since:
+        return False
+    # They may add their defaults to what they were given, and never change it.
+    return all(prediction["input"].get(name) == value for name, value in sent.items())
+
+
+def _time(text: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError as wrong:
+        raise Unclear("Replicate's list has a time that is none") from wrong
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _object(answer: httpx.Response) -> Mapping[str, Any]:
+    try:
+        value = answer.json()
+    except ValueError as wrong:
+        raise Unclear("Replicate's answer is not JSON") from wrong
+    if not isinstance(value, dict):
+        raise Unclear("Replicate's answer is not an object")
+    return value
+
+
+def _json(body: bytes) -> Mapping[str, Any]:
+    try:
+        value = httpx.Response(200, content=body).json()
+    except ValueError as wrong:
+        raise NotAWebhook("it is not JSON") from wrong
+    if not isinstance(value, dict):
+        raise NotAWebhook("it is not an object")
+    return value
+
+
+def _detail(answer: httpx.Response) -> str:
+    """Their own words, short enough for a row."""
+    try:
+        value = answer.json()
+    except ValueError:
+        return answer.reason_phrase or "no reason given"
+    said = value.get("detail") or value.get("title") if isinstance(value, dict) else None
+    return str(said or answer.reason_phrase or "no reason given")[:500]
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    given = answer.headers.get("retry-after", "")
+    return float(given) if given.isascii() and given.isdigit() else None
+
+
+def _reason(failed: Exception) -> str:
+    return str(failed) or type(failed).__name__

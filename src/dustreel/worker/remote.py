@@ -1,0 +1,153 @@
+"""A job's way through a provider on the other side of a network: sent once, waited for as a row, collected.
+
+What is sent may cost the operator money. So the intent is committed before the first byte, the sending is never cut in two by a stop,
+and whatever the provider did not provably refuse is asked about (`lookout.py`), never sent again on hope.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from dustreel.base.log import logger
+from dustreel.jobs import Job, life, submissions
+from dustreel.jobs.submissions import State
+from dustreel.providers import (
+    NotAccepted,
+    Refused,
+    RemoteProvider,
+    Stumbled,
+    Ticket,
+    UnsupportedCombination,
+    Want,
+)
+from dustreel.worker.crew import Crew
+from dustreel.worker.order import order_of
+from dustreel.worker.store import store
+
+log = logger(__name__)
+
+# Longer than any adapter waits for the answer to an order.
+SUBMIT_LEASE_SECONDS = 60.0
+# The quickest models take seconds; a look costs next to nothing.
+FIRST_LOOK_SECONDS = 1.0
+
+
+async def submit(job: Job, crew: Crew) -> Job:
+    """Write down what is about to be sent, send it, and leave the job to the lookout. Raises Overtaken, Refused, Stumbled."""
+    provider = _provider(job, crew)
+    async with crew.workplace(job.id) as folder:
+        order = await order_of(job, crew, folder, cropped=True)
+        try:
+            sent = await provider.prepare(order, job.model)
+        except NotAccepted as no:
+            raise Stumbled(str(no)) from no
+    submission_id = crew.ids.uuid()
+    intended = await crew.write(
+        partial(submissions.intend, job=job, submission_id=submission_id, sent=sent, lease=SUBMIT_LEASE_SECONDS, deadlines=crew.deadlines)
+    )
+    return await _uncut(_send(intended, crew, provider, submission_id, sent))
+
+
+async def submit_again(job: Job, crew: Crew) -> Job:
+    """Send an order whose fate is unknown once more, under the same id, to a provider that knows it by that. Raises Overtaken."""
+    provider = _provider(job, crew)
+    async with crew.db.connection() as connection:
+        submission = await submissions.of_job(connection, job.id)
+    if submission is None or submission.state is not State.INTENT or submission.sent is None or not provider.asked_twice_is_asked_once:
+        return await _let_go(job, crew)
+    return await _uncut(_send(job, crew, provider, submission.id, submission.sent))
+
+
+async def collect(job: Job, crew: Crew) -> Job:
+    """Fetch what the provider made, make it what was asked for, and keep our own copy. Raises Overtaken, Refused, Stumbled, BrokenVideo."""
+    provider = _provider(job, crew)
+    async with crew.db.connection() as connection:
+        submission = await submissions.of_job(connection, job.id)
+    assert submission is not None and submission.output is not None, "a rendered job has a submission that succeeded"
+    async with crew.workplace(job.id) as folder:
+        native, adapted = folder / "native.mp4", folder / "video.mp4"
+        await provider.fetch(submission.output, native)
+        done = await crew.bench.adapt(native, adapted, to=job.frame, seconds=job.duration.seconds, max_upscale=crew.max_upscale)
+        made = await store(job, crew, adapted if done else native, adapted=done)
+    return await crew.write(lambda db: life.stored(db, job, made))
+
+
+def _provider(job: Job, crew: Crew) -> RemoteProvider:
+    provider = crew.registry.remote(job.provider)
+    if provider is None:
+        log.error("a job's provider is no longer configured", job_id=str(job.id), provider=job.provider)
+        raise Refused("The provider that was to make it is no longer there")
+    return provider
+
+
+async def _send(job: Job, crew: Crew, provider: RemoteProvider, submission_id: UUID, sent: Mapping[str, Any]) -> Job:
+    """Returns the job as its row says afterwards: with the provider, back at its first step for another one, or ended meanwhile."""
+    try:
+        ticket = await provider.submit(job.model, sent, submission_id, crew.webhook_url(provider, submission_id))
+    except Refused as no:
+        await crew.write(
+            partial(submissions.refused, job=job, submission_id=submission_id, because=str(no), provider=job.provider, model=job.model)
+        )
+        raise
+    except NotAccepted as no:
+        return await _elsewhere(job, crew, submission_id, no)
+    except Exception as unclear:
+        # Whatever this was, the order may have been taken.
+        log.warning("it is not known whether a provider took a job", job_id=str(job.id), provider=provider.name, error=str(unclear))
+        return await _let_go(job, crew)
+    return await _taken(job, crew, submission_id, ticket)
+
+
+async def _taken(job: Job, crew: Crew, submission_id: UUID, ticket: Ticket) -> Job:
+    async def both(db: Any) -> Job:
+        await submissions.accepted(db, submission_id, ticket.upstream_id, after=FIRST_LOOK_SECONDS)
+        return await life.reread(db, job.id)
+
+    return await crew.write(both)
+
+
+async def _elsewhere(job: Job, crew: Crew, submission_id: UUID, no: NotAccepted) -> Job:
+    """The next provider that can; where there is none, this one later."""
+    log.warning("a provider did not take a job", job_id=str(job.id), provider=job.provider, error=str(no))
+    async with crew.db.connection() as connection:
+        tried = await submissions.tried(connection, job.id)
+    try:
+        route = crew.registry.route(want_of(job), job.mode, without=tried | {job.provider})
+        name, model = route.provider.name, route.capability.model
+    except UnsupportedCombination:
+        name, model = job.provider, job.model
+    back = await crew.write(partial(submissions.refused, job=job, submission_id=submission_id, because=str(no), provider=name, model=model))
+    if name == job.provider:
+        raise Stumbled("No provider could take it") from no
+    return back
+
+
+async def _let_go(job: Job, crew: Crew) -> Job:
+    async def both(db: Any) -> Job:
+        await life.hand_over(db, job)
+        return await life.reread(db, job.id)
+
+    return await crew.write(both)
+
+
+async def _uncut[T](work: Coroutine[Any, Any, T]) -> T:
+    """Await to its end what must not be cut in two, and only then let a stop through."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def want_of(job: Job) -> Want:
+    return Want(
+        generation_type=job.generation_type,
+        seconds=job.duration.seconds,
+        resolution=job.resolution,
+        aspect_ratio=job.aspect_ratio,
+        camera_fixed=job.camera_fixed,
+        reference_person=job.reference_person is not None,
+    )

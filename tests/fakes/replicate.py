@@ -1,0 +1,229 @@
+"""Replicate's wire: predictions, the list, cancel, files, webhooks. Its renders take as long as they are told to."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from tests.fakes.wire import Asked, Cut, Told, serving
+
+TOKEN = "r8_test"
+SECRET = b"replicate's webhook secret"
+PAGE = 100
+
+
+@dataclass
+class Prediction:
+    id: str
+    model: str
+    input: dict[str, Any]
+    webhook: str | None
+    events: list[str]
+    made_at: float = field(default_factory=time.time)
+    cancelled: bool = False
+    told: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Fault:
+    """What goes wrong with the next request of a kind."""
+
+    status: int | None = None
+    """Answered instead, with nothing done."""
+    done_first: bool = False
+    """Whether what was asked is done before the fault."""
+    cut: bool = False
+    half: bool = False
+    garbage: bool = False
+    seconds: float = 0.0
+
+
+class FakeReplicate:
+    def __init__(self, video: bytes) -> None:
+        self.url = ""
+        self._telling: set[asyncio.Task[None]] = set()
+        self.reset(video)
+
+    def reset(self, video: bytes) -> None:
+        """As if nobody had been there."""
+        self.video = video
+        self.predictions: dict[str, Prediction] = {}
+        self.boot_seconds, self.render_seconds = 0.05, 0.2
+        self.webhook_base: str | None = None
+        """Where our public https address really is."""
+        self.webhook_copies = 1
+        self.faults: dict[str, list[Fault]] = {}
+        """By kind: create, look, list, cancel, file, output, secret."""
+        self.asked: list[tuple[str, Asked]] = []
+        self.outputs_gone = False
+        self.cancels_ignored = 0
+        self.state_shown: str | None = None
+        """A state that is shown instead of `processing`."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["FakeReplicate"]:
+        async with serving(self.answer) as address:
+            self.url = address
+            yield self
+            for task in self._telling:
+                task.cancel()
+            await asyncio.gather(*self._telling, return_exceptions=True)
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.url}/v1"
+
+    def count(self, kind: str) -> int:
+        return sum(asked == kind for asked, _ in self.asked)
+
+    def of_prompt(self, prompt: str) -> list[Prediction]:
+        return [made for made in self.predictions.values() if made.input.get("prompt") == prompt]
+
+    def fail_next(self, kind: str, *faults: Fault) -> None:
+        self.faults.setdefault(kind, []).extend(faults)
+
+    async def answer(self, asked: Asked) -> Told:
+        kind = self.kind_of(asked)
+        self.asked.append((kind, asked))
+        if kind != "output" and asked.headers.get("authorization") != f"Bearer {TOKEN}":
+            return Told.of({"title": "Unauthenticated", "detail": "You did not pass a valid token", "status": 401}, 401)
+        queue = self.faults.get(kind)
+        fault = queue.pop(0) if queue else Fault()
+        await asyncio.sleep(fault.seconds)
+        if fault.done_first or not (fault.cut or fault.status or fault.garbage):
+            told = self._do(kind, asked)
+        if fault.cut:
+            raise Cut
+        if fault.status is not None:
+            return Told.of({"detail": "Request was throttled. Your rate limit resets in ~1s."}, fault.status)
+        if fault.garbage:
+            return Told(200, b"<html>")
+        if fault.half:
+            return Told(told.status, told.body, told.headers, cut_after=len(told.body) // 2)
+        return told
+
+    def kind_of(self, asked: Asked) -> str:
+        path = asked.path
+        if path.startswith("/outputs/"):
+            return "output"
+        known = {"/v1/files": "file", "/v1/webhooks/default/secret": "secret", "/v1/predictions": "list"}
+        if path in known:
+            return known[path]
+        if path.endswith("/predictions"):
+            return "create"
+        return "cancel" if path.endswith("/cancel") else "look"
+
+    def _do(self, kind: str, asked: Asked) -> Told:
+        parts = asked.path.split("/")
+        match kind:
+            case "create":
+                return self._create("/".join(parts[3:5]), asked.json())
+            case "list":
+                return self._list(asked)
+            case "secret":
+                return Told.of({"key": f"whsec_{base64.b64encode(SECRET).decode()}"})
+            case "file":
+                return Told.of({"id": "file", "urls": {"get": f"{self.url}/v1/files/{secrets.token_hex(8)}"}}, 201)
+            case "output":
+                return Told(404) if self.outputs_gone else Told(200, self.video, {"content-type": "video/mp4"})
+        made = self.predictions.get(parts[3])
+        if made is None:
+            return Told.of({"detail": "Not found"}, 404)
+        if kind == "cancel" and self.cancels_ignored > 0:
+            self.cancels_ignored -= 1
+        elif kind == "cancel" and not self._is_over(made):
+            made.cancelled = True
+        return Told.of(self.shown(made))
+
+    def _create(self, model: str, body: dict[str, Any]) -> Told:
+        if not str(body["input"].get("prompt", "")).strip() or "invalid input" in body["input"]["prompt"]:
+            return Told.of({"title": "Input validation failed", "detail": "- input.prompt: is not to our liking", "status": 422}, 422)
+        made = Prediction(
+            secrets.token_hex(13),
+            model,
+            body["input"] | {"prompt_optimizer": True},
+            body.get("webhook"),
+            body.get("webhook_events_filter", []),
+        )
+        self.predictions[made.id] = made
+        if made.webhook:
+            task = asyncio.create_task(self._tell(made))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+        return Told.of(self.shown(made), 201)
+
+    def _list(self, asked: Asked) -> Told:
+        newest = sorted(self.predictions.values(), key=lambda made: -made.made_at)
+        begin = int(asked.query.get("cursor", "0"))
+        page = newest[begin : begin + PAGE]
+        more = f"https://elsewhere.example/v1/predictions?cursor={begin + PAGE}" if len(newest) > begin + PAGE else None
+        return Told.of({"results": [self.shown(made) for made in page], "next": more, "previous": None})
+
+    def _is_over(self, made: Prediction) -> bool:
+        return time.time() - made.made_at >= self.boot_seconds + self.render_seconds
+
+    def shown(self, made: Prediction) -> dict[str, Any]:
+        """A prediction as a GET shows it now."""
+        age = time.time() - made.made_at
+        prompt = made.input["prompt"]
+        value: dict[str, Any] = {
+            "id": made.id,
+            "model": made.model,
+            "version": "hidden",
+            "input": made.input,
+            "output": None,
+            "error": None,
+            "logs": "",
+            "created_at": datetime.fromtimestamp(made.made_at, UTC).isoformat().replace("+00:00", "Z"),
+            "urls": {"get": f"{self.base_url}/predictions/{made.id}", "cancel": f"{self.base_url}/predictions/{made.id}/cancel"},
+        }
+        if made.cancelled:
+            return value | {"status": "canceled"}
+        if age < self.boot_seconds:
+            return value | {"status": "starting"}
+        if not self._is_over(made):
+            share = (age - self.boot_seconds) / self.render_seconds
+            return value | {
+                "status": self.state_shown or "processing",
+                "logs": f"loading\n  0%|          | 0/50\r {int(share * 100):2d}%|████      | {int(share * 50)}/50",
+            }
+        if "moderated" in prompt:
+            return value | {"status": "failed", "error": "The input was flagged as sensitive. (E005)"}
+        if "fails" in prompt:
+            return value | {"status": "failed", "error": "CUDA out of memory"}
+        return value | {"status": "succeeded", "output": f"{self.url}/outputs/{made.id}.mp4"}
+
+    async def _tell(self, made: Prediction) -> None:
+        await asyncio.sleep(self.boot_seconds)
+        if "start" in made.events:
+            await self.tell(made)
+        while not (self._is_over(made) or made.cancelled):
+            await asyncio.sleep(0.02)
+        if "completed" in made.events:
+            await self.tell(made)
+
+    async def tell(self, made: Prediction, *, webhook_id: str | None = None, secret: bytes = SECRET, age: int = 0) -> list[int]:
+        """Post a webhook, as many times as `webhook_copies` says; the statuses that came back. One that can't be delivered is given up."""
+        assert made.webhook is not None and self.webhook_base is not None
+        body = httpx.Response(200, json=self.shown(made)).content
+        webhook_id, stamp = webhook_id or f"msg_{secrets.token_hex(8)}", str(int(time.time()) - age)
+        signature = base64.b64encode(hmac.digest(secret, f"{webhook_id}.{stamp}.".encode() + body, hashlib.sha256)).decode()
+        headers = {"webhook-id": webhook_id, "webhook-timestamp": stamp, "webhook-signature": f"v1,AAAA v1,{signature}"}
+        address = self.webhook_base + httpx.URL(made.webhook).path
+        statuses = []
+        async with httpx.AsyncClient() as client:
+            for _ in range(self.webhook_copies):
+                try:
+                    statuses.append((await client.post(address, content=body, headers=headers)).status_code)
+                except httpx.HTTPError:
+                    statuses.append(0)
+        return statuses
