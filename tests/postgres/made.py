@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from dustreel.base.db import Connection, Database
 from dustreel.base.vocabulary import AspectRatio, Duration, Dust, GenerationType, Mode, Resolution, Seconds
-from dustreel.jobs import Deadlines, Draft, Job, Terms, life
+from dustreel.jobs import Deadlines, Draft, Job, Terms, life, submissions
 
 DEADLINES = Deadlines(queue=1_000, job=1_000, render=1_000, settle=300)
 STARTING = Dust(1_000)
@@ -49,6 +49,24 @@ async def processing(db: Database, worker_id: UUID) -> Job:
     job = await started(db, worker_id)
     async with db.transaction() as connection:
         return await life.render(connection, job, 0.0, deadlines=DEADLINES)
+
+
+async def intended(db: Database, worker_id: UUID, *, settle: float = 300.0) -> tuple[Job, UUID]:
+    """A job that is about to be sent to a provider, and its submission."""
+    job = await started(db, worker_id)
+    submission_id = uuid4()
+    deadlines = Deadlines(queue=1_000, job=1_000, render=1_000, settle=settle)
+    async with db.transaction() as connection:
+        job = await submissions.intend(connection, job, submission_id, {"prompt": "A pond"}, lease=60.0, deadlines=deadlines)
+    return job, submission_id
+
+
+async def taken(db: Database, worker_id: UUID) -> tuple[Job, UUID]:
+    """A job that a provider has, due to be looked at now."""
+    job, submission_id = await intended(db, worker_id)
+    async with db.transaction() as connection:
+        assert await submissions.accepted(connection, submission_id, f"upstream {submission_id}", after=0.0)
+        return await life.reread(connection, job.id), submission_id
 
 
 async def beat(connection: Connection, worker_id: UUID, *, seconds_ago: float = 0.0) -> None:

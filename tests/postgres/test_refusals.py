@@ -10,7 +10,9 @@ from dustreel.base.db import Database
 from dustreel.base.vocabulary import Mode
 from dustreel.dust import balance
 from dustreel.jobs.states import Status, may_move
-from tests.postgres.made import STARTING, accepted, processing, started
+from dustreel.jobs.submissions import State
+from dustreel.jobs.submissions import may_move as submission_may_move
+from tests.postgres.made import STARTING, accepted, intended, processing, started, taken
 
 
 async def refused(db: Database, statement: str, *values: Any) -> str:
@@ -152,3 +154,65 @@ async def test_a_negative_balance(db: Database) -> None:
         "select user_id, mode, 'hold', 5000, 'wallet', 'held', gen_random_uuid() from jobs where id = %s",
         job,
     )
+
+
+@pytest.mark.parametrize("old", State)
+@pytest.mark.parametrize("new", State)
+async def test_the_database_knows_the_very_moves_of_a_submission(db: Database, old: State, new: State) -> None:
+    async with db.connection() as connection:
+        row = await (await connection.execute("select submission_may_move(%s, %s)", (old, new))).fetchone()
+    assert row == (submission_may_move(old, new),)
+
+
+async def test_two_live_submissions_of_one_job(db: Database) -> None:
+    job, _ = await taken(db, uuid4())
+    second = "insert into submissions (id, job_id, attempt, provider, model, wake_at, settle_by) values (%s, %s, 2, 'x', 'y', now(), now())"
+    assert "submission_one_a_job" in await refused(db, second, uuid4(), job.id)
+
+
+async def test_a_submission_beside_one_that_may_have_been_charged(db: Database) -> None:
+    job, first = await intended(db, uuid4())
+    async with db.transaction() as connection:
+        await connection.execute(
+            "update submissions set state = 'lost', sent = null, wake_at = null, ended_at = now() where id = %s", (first,)
+        )
+    second = "insert into submissions (id, job_id, attempt, provider, model, wake_at, settle_by) values (%s, %s, 2, 'x', 'y', now(), now())"
+    assert "submission_one_a_job" in await refused(db, second, uuid4(), job.id)
+
+
+async def test_one_order_of_a_provider_that_is_two_jobs(db: Database) -> None:
+    (_, first), (_, second) = await taken(db, uuid4()), await intended(db, uuid4())
+    steal = "update submissions set state = 'accepted', upstream_id = (select upstream_id from submissions where id = %s) where id = %s"
+    assert "submission_of_upstream" in await refused(db, steal, first, second)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "state = 'succeeded', output = 'x', sent = null, wake_at = null, ended_at = now()",
+        "state = 'dreaming'",
+        "wake_at = null",
+        "state = 'accepted'",
+        "job_id = gen_random_uuid()",
+        "provider = 'another'",
+        "output = 'x'",
+        "ended_at = now()",
+    ],
+)
+async def test_a_submission_that_contradicts_itself(db: Database, change: str) -> None:
+    _, submission_id = await intended(db, uuid4())
+    await refused(db, f"update submissions set {change} where id = %s", submission_id)
+
+
+async def test_a_submission_that_begins_in_the_middle(db: Database) -> None:
+    job = await started(db, uuid4())
+    begin = (
+        "insert into submissions (id, job_id, attempt, provider, model, state, upstream_id, wake_at, settle_by) "
+        "values (%s, %s, 1, 'x', 'y', 'accepted', 'z', now(), now())"
+    )
+    assert "begins as an intent" in await refused(db, begin, uuid4(), job.id)
+
+
+async def test_a_submission_that_takes_another_name(db: Database) -> None:
+    _, submission_id = await taken(db, uuid4())
+    await refused(db, "update submissions set upstream_id = 'another' where id = %s", submission_id)

@@ -63,3 +63,22 @@ select jobs.id::text as broken from jobs left join oban_jobs on oban_jobs.id = j
 select id::text as broken from jobs
  where expired_at is not null
    and (prompt is not null or source_image_url is not null or reference_person is not null or error is not null) limit 1;
+
+-- name: submitted_jobs_have_one_open_submission
+select j.id::text as broken from jobs j
+ where j.step = 'submitted' and j.status in ('starting', 'processing')
+   and (select count(*) from submissions s where s.job_id = j.id and s.state in ('intent', 'accepted')) <> 1 limit 1;
+
+-- name: no_job_is_sent_twice
+-- Every submission but those that were provably refused may have cost money.
+select job_id::text as broken from submissions where state <> 'refused' group by job_id having count(*) > 1 limit 1;
+
+-- name: no_order_of_a_provider_is_two_jobs
+select provider || ' ' || upstream_id as broken from submissions where upstream_id is not null group by provider, upstream_id having count(*) > 1 limit 1;
+
+-- name: open_submissions_have_a_time_to_look_again
+select id::text as broken from submissions where (wake_at is not null) <> (state in ('intent', 'accepted')) limit 1;
+
+-- name: no_due_look_is_forgotten
+select id::text as broken from submissions
+ where wake_at < now() - interval '5 minutes' and exists (select from workers where beaten_at > now() - interval '1 minute') limit 1;

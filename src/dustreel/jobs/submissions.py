@@ -34,6 +34,17 @@ class State(StrEnum):
     LOST = "lost"
 
 
+TRANSITIONS = {
+    State.INTENT: {State.ACCEPTED, State.REFUSED, State.LOST},
+    State.LOST: {State.ACCEPTED},
+    State.ACCEPTED: {State.SUCCEEDED, State.FAILED, State.CANCELLED, State.LOST},
+}
+
+
+def may_move(old: State, new: State) -> bool:
+    return new in TRANSITIONS.get(old, set())
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     id: UUID
