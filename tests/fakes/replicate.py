@@ -123,6 +123,8 @@ class FakeReplicate:
         return "cancel" if path.endswith("/cancel") else "look"
 
     def _do(self, kind: str, asked: Asked) -> Told:
+        # Named as the asker named us: a proxy may stand between.
+        self.url = f"http://{asked.headers['host']}"
         parts = asked.path.split("/")
         match kind:
             case "create":
@@ -140,7 +142,7 @@ class FakeReplicate:
             return Told.of({"detail": "Not found"}, 404)
         if kind == "cancel" and self.cancels_ignored > 0:
             self.cancels_ignored -= 1
-        elif kind == "cancel" and not self._is_over(made):
+        elif kind == "cancel" and not self.is_over(made):
             made.cancelled = True
         return Told.of(self.shown(made))
 
@@ -168,7 +170,7 @@ class FakeReplicate:
         more = f"https://elsewhere.example/v1/predictions?cursor={begin + PAGE}" if len(newest) > begin + PAGE else None
         return Told.of({"results": [self.shown(made) for made in page], "next": more, "previous": None})
 
-    def _is_over(self, made: Prediction) -> bool:
+    def is_over(self, made: Prediction) -> bool:
         return time.time() - made.made_at >= self.boot_seconds + self.render_seconds
 
     def shown(self, made: Prediction) -> dict[str, Any]:
@@ -190,7 +192,7 @@ class FakeReplicate:
             return value | {"status": "canceled"}
         if age < self.boot_seconds:
             return value | {"status": "starting"}
-        if not self._is_over(made):
+        if not self.is_over(made):
             share = (age - self.boot_seconds) / self.render_seconds
             return value | {
                 "status": self.state_shown or "processing",
@@ -206,7 +208,7 @@ class FakeReplicate:
         await asyncio.sleep(self.boot_seconds)
         if "start" in made.events:
             await self.tell(made)
-        while not (self._is_over(made) or made.cancelled):
+        while not (self.is_over(made) or made.cancelled):
             await asyncio.sleep(0.02)
         if "completed" in made.events:
             await self.tell(made)

@@ -56,7 +56,7 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
         try:
             while (asked := await _read(reader)) is not None:
                 await _write(writer, await handler(asked))
-        except (Cut, ConnectionError, asyncio.CancelledError):
+        except (Cut, ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # cut by script, by the other side, or by the end of the test: all the same to a socket
         finally:
             talking.discard(task)

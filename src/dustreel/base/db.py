@@ -31,9 +31,12 @@ class Statements:
     """The statements of one `.sql` file, by the name in their `-- name: …` line."""
 
     def __init__(self, package: str, filename: str) -> None:
-        text = files(package).joinpath(filename).read_text("utf-8")
+        self._by_name = self.parse(files(package).joinpath(filename).read_text("utf-8"))
+
+    @staticmethod
+    def parse(text: str) -> dict[str, bytes]:
         parts = re.split(r"^-- name: (\w+)[^\n]*\n", text, flags=re.MULTILINE)
-        self._by_name = {name: body.strip().rstrip(";").encode() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+        return {name: body.strip().rstrip(";").encode() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
 
     def __getitem__(self, name: str) -> bytes:
         return self._by_name[name]

@@ -37,10 +37,11 @@ class Foreman:
         shutil.rmtree(self._crew.scratch, ignore_errors=True)
         await chores.beat(self._crew)
         await self._engine.start()
+        lookout = Lookout(self._crew, dead_after=self._pace.dead_after)
         self._chores = [
             asyncio.create_task(chores.keep_beating(self._crew, self._pace, self._mine, self._stop_job, self._stopping), name="beat"),
             asyncio.create_task(chores.keep_house(self._crew, self._pace, self._stopping), name="house"),
-            asyncio.create_task(Lookout(self._crew).keep(self._stopping, tick=min(TICK_SECONDS, self._pace.beat)), name="lookout"),
+            asyncio.create_task(lookout.keep(self._stopping, tick=min(TICK_SECONDS, self._pace.beat)), name="lookout"),
         ]
 
     async def stop(self) -> None:

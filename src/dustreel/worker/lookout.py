@@ -20,8 +20,8 @@ log = logger(__name__)
 TICK_SECONDS = 1.0
 # Replicate allows 3,000 calls a minute. With more orders waiting each is looked at less often, and a webhook brings its turn forward.
 LOOKS_A_TICK = 40
-# A look that nobody finishes (its worker died) is made by another after this long. Longer than an adapter waits for an answer.
-LEASE_SECONDS = 14.0
+# A look that nobody finishes (its worker died) is made by another after so many times as long as it takes to call a worker dead.
+LEASE_DEAD_AFTERS = 1.4
 LONGEST_PAUSE_SECONDS = 10.0
 LONGEST_CANCEL_PAUSE_SECONDS = 60.0
 # A provider may need a moment until it knows what it has just taken.
@@ -30,8 +30,8 @@ UNCONFIGURED_PAUSE_SECONDS = 60.0
 
 
 class Lookout:
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
+    def __init__(self, crew: Crew, *, dead_after: float) -> None:
+        self._crew, self._lease = crew, dead_after * LEASE_DEAD_AFTERS
         self._looking: set[asyncio.Task[None]] = set()
 
     async def keep(self, stopping: asyncio.Event, *, tick: float = TICK_SECONDS) -> None:
@@ -39,7 +39,7 @@ class Lookout:
         while not await told_to_stop(stopping, tick):
             try:
                 async with self._crew.db.transaction() as connection:
-                    due = await submissions.claim_due(connection, at_most=LOOKS_A_TICK, lease=LEASE_SECONDS)
+                    due = await submissions.claim_due(connection, at_most=LOOKS_A_TICK, lease=self._lease)
             except Unavailable:
                 continue
             except Exception:
@@ -78,7 +78,7 @@ class Lookout:
         submission = due.submission
         if provider.asked_twice_is_asked_once and due.job_is_live:
             async with self._crew.db.transaction() as connection:
-                await submissions.ask_again(connection, submission.id, lease=LEASE_SECONDS)
+                await submissions.ask_again(connection, submission.id, lease=self._lease)
             return
         if isinstance(provider, Findable) and submission.sent is not None:
             for upstream_id in await self._found(provider, due):

@@ -1,0 +1,153 @@
+"""The whole of it: every scenario once undisturbed, then once more for every message that it showed, with a death at that message."""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.scenarios import SCENARIOS
+
+ROOT = Path(__file__).parents[2]
+# Beats, sweeps and polls come many times and find nothing; dying at the fourth tells no more than at the third.
+OCCURRENCES_AT_MOST = 3
+# After the first death: how often another follows, and within how many messages.
+MORE_DEATHS = 0.6
+WITHIN_MESSAGES = 160
+
+
+@dataclass(frozen=True)
+class Order:
+    scenario: str
+    targets: tuple[str, ...] = ()
+    mutant: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.scenario}: {', '.join(self.targets) or 'nothing'}"
+
+
+@dataclass
+class Report:
+    seed: int
+    trials: int = 0
+    kills: int = 0
+    points: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+    broken: list[tuple[Order, list[str], str]] = field(default_factory=list)
+    planned: int = 0
+    seconds: float = 0.0
+
+    def add(self, order: Order, told: dict[str, Any]) -> None:
+        self.trials += 1
+        self.kills += len(told["fired"])
+        self.points.update(told["fired"])
+        self.ends.update(told["ends"])
+        if told["broken"]:
+            self.broken.append((order, told["broken"], told["log"]))
+
+    def __str__(self) -> str:
+        lines = [
+            f"trials      {self.trials:>6,} of {self.planned:,} planned",
+            f"kills       {self.kills:>6,}",
+            f"kill points {len(self.points):>6,} distinct",
+            f"violations  {sum(len(what) for _, what, _ in self.broken):>6,}",
+            f"jobs ended  {', '.join(f'{count:,} {status}' for status, count in self.ends.most_common())}",
+            f"seed        {self.seed}",
+            f"seconds     {self.seconds:>6,.0f}",
+        ]
+        for order, what, log in self.broken:
+            lines += ["", f"VIOLATION in «{order}»", *(f"  - {one}" for one in what), *(f"  | {line}" for line in log.splitlines()[-15:])]
+        return "\n".join(lines)
+
+
+class Pool:
+    """Shards that run trials at the same time, each on a stage of its own."""
+
+    def __init__(self, shards: list[asyncio.subprocess.Process]) -> None:
+        self._idle: asyncio.Queue[asyncio.subprocess.Process] = asyncio.Queue()
+        for shard in shards:
+            self._idle.put_nowait(shard)
+
+    async def run(self, order: Order) -> dict[str, Any]:
+        """What the trial found: the fields of `trial.Outcome`, as text."""
+        shard = await self._idle.get()
+        assert shard.stdin is not None and shard.stdout is not None
+        shard.stdin.write(json.dumps({"scenario": order.scenario, "targets": order.targets, "mutant": order.mutant}).encode() + b"\n")
+        line = await shard.stdout.readline()
+        if not line:
+            raise RuntimeError(f"a shard died over «{order}»")
+        self._idle.put_nowait(shard)
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+
+@asynccontextmanager
+async def pool(size: int) -> AsyncIterator[Pool]:
+    shards = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.chaos.shard",
+            cwd=ROOT,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=1 << 22,
+        )
+        for _ in range(size)
+    ]
+    try:
+        for shard in shards:
+            assert shard.stdout is not None
+            if await shard.stdout.readline() != b"ready\n":
+                raise RuntimeError("a shard did not start")
+        yield Pool(shards)
+    finally:
+        for shard in shards:
+            assert shard.stdin is not None
+            shard.stdin.close()
+        await asyncio.gather(*(shard.wait() for shard in shards))
+
+
+async def every_message(trials: Pool, names: Iterable[str], dice: random.Random, report: Report) -> list[Order]:
+    """One trial for each message of each scenario, in an order that the dice decide; some have more deaths to come."""
+    undisturbed = [Order(name) for name in names]
+    planned = []
+    for order, told in zip(undisturbed, await asyncio.gather(*(trials.run(order) for order in undisturbed)), strict=True):
+        report.add(order, told)
+        for point, count in sorted(told["passed"].items()):
+            for occurrence in range(1, min(count, OCCURRENCES_AT_MOST) + 1):
+                targets = [f"{point}#{occurrence}"]
+                while len(targets) < 4 and dice.random() < MORE_DEATHS:
+                    targets.append(f"any#{dice.randint(1, WITHIN_MESSAGES)}")
+                planned.append(Order(order.scenario, tuple(targets)))
+    dice.shuffle(planned)
+    return planned
+
+
+async def shake(*, shards: int, seconds: float, seed: int, names: Iterable[str] = SCENARIOS, tell: bool = False) -> Report:
+    """Run trials until all are done or the time is up."""
+    began = time.monotonic()
+    report = Report(seed)
+    async with pool(shards) as trials:
+        planned = await every_message(trials, names, random.Random(seed), report)
+        report.planned = len(planned) + report.trials
+        waiting = iter(planned)
+
+        async def work() -> None:
+            for order in waiting:
+                if time.monotonic() - began > seconds:
+                    return
+                report.add(order, await trials.run(order))
+                if tell and report.trials % 50 == 0:
+                    took = time.monotonic() - began
+                    print(f"{took:6.0f} s: {report.trials} trials, {report.kills} kills, {len(report.broken)} broken", flush=True)
+
+        await asyncio.gather(*(work() for _ in range(shards)))
+    report.seconds = time.monotonic() - began
+    return report

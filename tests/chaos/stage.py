@@ -1,0 +1,250 @@
+"""One place to run trials in: a database server, a provider, forked services, and the means to kill any of them at a message."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+import psycopg
+from psycopg import conninfo
+
+from dustreel.base.db import Database
+from dustreel.base.embedded import EmbeddedPostgres
+from dustreel.base.migrate import migrate
+from dustreel.queue import engine_schema
+from dustreel.storage.objects import UNDER_WAY
+from tests.chaos.disk import watching
+from tests.chaos.pgproxy import pg_proxy
+from tests.chaos.points import Moment, Trigger
+from tests.e2e.served import free_port
+from tests.fakes.films import film
+from tests.fakes.replicate import TOKEN, FakeReplicate
+from tests.fakes.wire import Asked, Cut, Told, serving
+
+GONE_SECONDS = 15.0
+TEMPLATE = "template_chaos"
+
+
+class Victim(StrEnum):
+    PROCESS = "process"
+    """Killed with -9."""
+    DATABASE = "database"
+    """The server, killed with -9; it is started again, and the services never."""
+    STOPPED = "stopped"
+    """The process, told to stop by SIGTERM, as a rolling restart does."""
+
+
+@dataclass
+class Actor:
+    """A service under test: what it runs, and its life of the moment."""
+
+    role: str
+    settings: dict[str, str]
+    pid: int = 0
+    died: asyncio.Event = field(default_factory=asyncio.Event)
+    starts: int = 0
+
+
+class Stage:
+    def __init__(self, folder: Path, postgres: EmbeddedPostgres, server: str, zygote: asyncio.subprocess.Process) -> None:
+        self.folder, self.postgres, self.server = folder, postgres, server
+        self._zygote = zygote
+
+    @property
+    def socket_path(self) -> str:
+        return f"{conninfo.conninfo_to_dict(self.server)['host']}/.s.PGSQL.5432"
+
+    def database_url(self, name: str) -> str:
+        return conninfo.make_conninfo(self.server, dbname=name)
+
+    async def fork(self, role: str, settings: dict[str, str], log: Path, mutant: str | None) -> int:
+        assert self._zygote.stdin is not None and self._zygote.stdout is not None
+        order = {"role": role, "settings": settings, "log": str(log), "mutant": mutant}
+        self._zygote.stdin.write(json.dumps(order).encode() + b"\n")
+        return int(await self._zygote.stdout.readline())
+
+    @asynccontextmanager
+    async def fresh_database(self) -> AsyncIterator[str]:
+        name = f"chaos_{uuid4().hex[:12]}"
+        async with await psycopg.AsyncConnection.connect(self.server, autocommit=True) as connection:
+            await connection.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
+        try:
+            yield name
+        finally:
+            async with await psycopg.AsyncConnection.connect(self.server, autocommit=True) as connection:
+                await connection.execute(f"drop database {name} with (force)".encode())
+
+
+@asynccontextmanager
+async def staged() -> AsyncIterator[Stage]:
+    folder = Path(tempfile.mkdtemp(prefix="dustreel-chaos-"))
+    folder.chmod(0o755)
+    postgres = EmbeddedPostgres(folder / "postgres")
+    zygote = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.chaos.zygote", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        server = await postgres.start()
+        async with await psycopg.AsyncConnection.connect(server, autocommit=True) as connection:
+            # What is killed are processes, never the machine: the kernel keeps what was written.
+            for setting in ("fsync = off", "full_page_writes = off", "max_connections = 200"):
+                await connection.execute(f"alter system set {setting}".encode())
+            await connection.execute("select pg_reload_conf()")
+            await connection.execute(f"create database {TEMPLATE}".encode())
+        template = Database(conninfo.make_conninfo(server, dbname=TEMPLATE))
+        await template.open()
+        await migrate(template, before=[engine_schema()])
+        await template.close()
+        yield Stage(folder, postgres, server, zygote)
+    finally:
+        zygote.kill()
+        await zygote.wait()
+        await postgres.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Play:
+    """One trial's world: its own database, data folder, provider and services."""
+
+    def __init__(self, stage: Stage, trigger: Trigger, victim: Victim, mutant: str | None) -> None:
+        self.stage, self.trigger, self.victim, self._mutant = stage, trigger, victim, mutant
+        self.home = stage.folder / f"home-{uuid4().hex[:8]}"
+        self.log = self.home / "log"
+        self.upstream = FakeReplicate(film(854, 480, 5))
+        self.actors: list[Actor] = []
+        self.database = ""
+        self.port = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._database_restarts: list[asyncio.Task[None]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @asynccontextmanager
+    async def running(self, *, workers: int, settings: dict[str, str]) -> AsyncIterator["Play"]:
+        """The services, up and restarted whenever they die."""
+        async with AsyncExitStack() as stack:
+            self.home.mkdir()
+            stack.callback(shutil.rmtree, self.home, ignore_errors=True)
+            self.database = await stack.enter_async_context(self.stage.fresh_database())
+            self.port = free_port()
+            self.upstream.webhook_base = self.url
+            media = self.home / "media"
+            folders = [media / UNDER_WAY, media / "videos", media / "thumbnails"]
+            for folder in folders:
+                folder.mkdir(parents=True)
+            stack.enter_context(watching(folders, self._disk))
+            for number in range(workers):
+                self.actors.append(await self._enlist(stack, "serve" if number == 0 else "worker", settings))
+            stack.push_async_callback(self._end)
+            for actor in self.actors:
+                await self._start(actor)
+                self._tasks.append(asyncio.create_task(self._keep_alive(actor)))
+            yield self
+
+    async def _enlist(self, stack: AsyncExitStack, role: str, settings: dict[str, str]) -> Actor:
+        actor = Actor(role, {})
+
+        async def answer(asked: Asked) -> Told:
+            message = f"replicate {self.upstream.kind_of(asked)}"
+            if self._reached(actor, message, Moment.BEFORE) and self.victim is Victim.PROCESS:
+                raise Cut
+            told = await self.upstream.answer(asked)
+            if self._reached(actor, message, Moment.AFTER) and self.victim is Victim.PROCESS:
+                raise Cut
+            return told
+
+        database = await stack.enter_async_context(
+            pg_proxy(self.stage.socket_path, lambda message, moment: self._reached(actor, message, moment))
+        )
+        provider = await stack.enter_async_context(serving(answer))
+        user = conninfo.conninfo_to_dict(self.stage.server)["user"]
+        actor.settings = {
+            "DUSTREEL_HOME": str(self.home),
+            "DUSTREEL_PORT": str(self.port),
+            "DUSTREEL_DATABASE_URL": f"postgresql://{user}@127.0.0.1:{database}/{self.database}?sslmode=disable&gssencmode=disable",
+            "DUSTREEL_PROVIDERS": "replicate",
+            "REPLICATE_API_TOKEN": TOKEN,
+            "REPLICATE_BASE_URL": f"{provider}/v1",
+            "DUSTREEL_STARTING_DUST": "100",
+            "DUSTREEL_BEAT_SECONDS": "0.2",
+            "DUSTREEL_DEAD_AFTER_SECONDS": "0.8",
+            "DUSTREEL_SETTLE_SECONDS": "1.5",
+            "DUSTREEL_RENDER_PROCESSES": "1",
+            "DUSTREEL_LOG_LEVEL": "WARNING",
+        } | settings
+        return actor
+
+    def _disk(self, message: str) -> None:
+        # The kernel doesn't say who did it; with two workers either may die of it.
+        self._reached(self.actors[-1], f"disk {message}", Moment.AFTER)
+
+    def _reached(self, actor: Actor, message: str, moment: Moment) -> bool:
+        """Whether the message ends here, because somebody has just been killed over it."""
+        if not self.trigger.reached(message, moment):
+            return False
+        if self.victim is Victim.STOPPED:
+            _signal(actor.pid, signal.SIGTERM)
+            return False
+        self.trigger.is_open = False
+        if self.victim is Victim.DATABASE:
+            self._database_restarts.append(asyncio.create_task(self._restart_database()))
+        else:
+            _signal(actor.pid, signal.SIGKILL)
+            actor.died.set()
+        return True
+
+    async def _restart_database(self) -> None:
+        pid = int((self.stage.folder / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
+        _signal(pid, signal.SIGKILL)
+        await self.stage.postgres.start()
+        self.trigger.is_open = True
+
+    async def calm(self) -> None:
+        """From here on nothing dies."""
+        self.trigger.is_open = False
+        await asyncio.gather(*self._database_restarts)
+
+    async def _start(self, actor: Actor) -> None:
+        actor.died.clear()
+        actor.pid = await self.stage.fork(actor.role, actor.settings, self.log, self._mutant)
+        actor.starts += 1
+        self.trigger.is_open = True
+
+    async def _keep_alive(self, actor: Actor) -> None:
+        """As an operator's supervisor does."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await actor.died.wait()
+            if not psutil.pid_exists(actor.pid):
+                await self._start(actor)
+
+    async def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._database_restarts, return_exceptions=True)
+        self.trigger.is_open = False
+        for actor in self.actors:
+            _signal(actor.pid, signal.SIGKILL)
+        for actor in self.actors:
+            async with asyncio.timeout(GONE_SECONDS):
+                while psutil.pid_exists(actor.pid):
+                    await asyncio.sleep(0.01)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
