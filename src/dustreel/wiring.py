@@ -58,6 +58,8 @@ class Service:
     reads: JobReads
     deadlines: Deadlines
     lanes: dict[Lane, int]
+    stopping: asyncio.Event
+    """Set when this process takes no more requests."""
     media_folder: Path | None
     """Where the disk store keeps its objects, which the API then serves; None when the storage serves them itself."""
 
@@ -132,6 +134,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             reads=JobReads(db),
             deadlines=deadlines,
             lanes=lanes,
+            stopping=asyncio.Event(),
             media_folder=_folder(settings),
         )
         await stack.enter_async_context(_in_background(bell.listen, "bell"))

@@ -1,5 +1,6 @@
 """Objects as a browser wants them: seeking, caching, saving; and nothing but objects."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ PATH = f"/media/{KEY}"
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     await DiskStore(tmp_path).put_bytes(KEY, DATA, "video/mp4")
-    app = Envelope(Starlette(routes=[media_route(tmp_path, problem)]), Counts(CollectorRegistry()))
+    app = Envelope(Starlette(routes=[media_route(tmp_path, problem)]), Counts(CollectorRegistry()), asyncio.Event())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://media.test") as client:
         yield client
 

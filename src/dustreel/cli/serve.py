@@ -17,7 +17,7 @@ import uvicorn
 from dustreel.base.errors import Misconfigured
 from dustreel.base.log import logger
 from dustreel.base.settings import Settings
-from dustreel.http import build_app
+from dustreel.http import GuardedProtocol, build_app
 from dustreel.wiring import Service, running_service
 from dustreel.worker import Crew, Foreman, Pace
 
@@ -25,6 +25,8 @@ log = logger(__name__)
 
 # Open requests get this long to end; the whole process has ten seconds.
 ANSWERS_FINISH_SECONDS = 2
+# Callers with a request or a reused connection under way are answered 503 for so long, rather than cut off.
+DRAIN_SECONDS = 0.5
 BACKLOG = 2_048
 # Longer than a browser or a proxy keeps an idle connection, so that they close first and no request meets a closing one.
 KEEP_ALIVE_SECONDS = 75
@@ -146,7 +148,7 @@ async def _answering(service: Service, listener: socket.socket) -> AsyncIterator
     """The API on its socket. The event is set should the server end by itself."""
     config = uvicorn.Config(
         build_app(service),
-        http="httptools",
+        http=GuardedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -164,8 +166,17 @@ async def _answering(service: Service, listener: socket.socket) -> AsyncIterator
     try:
         yield failed
     finally:
+        service.stopping.set()
+        await _drained(server)
         server.should_exit = True
         await task
+
+
+async def _drained(server: uvicorn.Server) -> None:
+    """Wait, for a moment at most, until nobody is connected: each answer now says "not now" and closes its connection."""
+    until = asyncio.get_running_loop().time() + DRAIN_SECONDS
+    while server.server_state.connections and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 - uvicorn keeps a mere set
+        await asyncio.sleep(0.01)
 
 
 def _stop_signals() -> asyncio.Event:

@@ -58,7 +58,7 @@ def build_app(service: Service) -> ASGIApp:
     )
     to_any = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": ", ".join(EXPOSED)}
     hot = HotReads(rest, api, status=jobs.status, active=jobs.active, cors=to_any if origins == ["*"] else None)
-    return Envelope(hot, counts)
+    return Envelope(hot, counts, service.stopping)
 
 
 def build_api(service: Service | None) -> FastAPI:

@@ -1,5 +1,6 @@
 """Around every request: its id, its one log line, its count, and an answer even where our own code broke."""
 
+import asyncio
 import random
 import time
 
@@ -8,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
 from dustreel.http.asked import Internal
 from dustreel.http.failures import problem
@@ -39,10 +41,10 @@ class Counts:
 
 
 class Envelope:
-    """Outermost: a request's id, and its count."""
+    """Outermost: a request's id, and its count. Once the process stops, what still comes is told to come back."""
 
-    def __init__(self, app: ASGIApp, counts: Counts) -> None:
-        self._app, self._counts = app, counts
+    def __init__(self, app: ASGIApp, counts: Counts, stopping: asyncio.Event) -> None:
+        self._app, self._counts, self._stopping = app, counts, stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,7 +61,11 @@ class Envelope:
                 self._counts.count(scope, message["status"], time.perf_counter() - began)
             await send(message)
 
-        await self._app(scope, receive, send_with_id)
+        if self._stopping.is_set():
+            leaving = Unavailable("This process is stopping. Try again shortly.")
+            await problem(Request(scope), leaving, {"Connection": "close"})(scope, receive, send_with_id)
+        else:
+            await self._app(scope, receive, send_with_id)
 
 
 class Safety:

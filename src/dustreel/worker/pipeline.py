@@ -4,11 +4,13 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from dustreel import videos
 from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
+from dustreel.base.waiting import uncut
 from dustreel.jobs import Job, Step, life
 from dustreel.media import BrokenVideo
 from dustreel.providers import Refused, Stumbled, model_used
@@ -68,9 +70,12 @@ async def render_and_store(job: Job, crew: Crew) -> Job:
         file = folder / "video.mp4"
         order = await order_of(job, crew, folder, cropped=False)
         await provider.render(order, file, _Teller(job, crew).tell)
-        job = await crew.write(lambda db: life.rendered(db, job))
-        made = await store(job, crew, file)
-    return await crew.write(lambda db: life.stored(db, job, made))
+        # A stop that comes now waits for the file to be kept: a finished render is not made twice.
+        return await uncut(_keep(job, crew, file))
+
+
+async def _keep(job: Job, crew: Crew, file: Path) -> Job:
+    return await store(await crew.write(lambda db: life.rendered(db, job)), crew, file)
 
 
 async def file_video(job: Job, crew: Crew) -> Job:

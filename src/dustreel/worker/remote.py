@@ -4,13 +4,13 @@ What is sent may cost the operator money. So the intent is committed before the 
 and whatever the provider did not provably refuse is asked about (`lookout.py`), never sent again on hope.
 """
 
-import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from dustreel.base.log import logger
+from dustreel.base.waiting import uncut
 from dustreel.jobs import Job, life, submissions
 from dustreel.jobs.submissions import State
 from dustreel.providers import (
@@ -47,7 +47,7 @@ async def submit(job: Job, crew: Crew) -> Job:
     intended = await crew.write(
         partial(submissions.intend, job=job, submission_id=submission_id, sent=sent, lease=SUBMIT_LEASE_SECONDS, deadlines=crew.deadlines)
     )
-    return await _uncut(_send(intended, crew, provider, submission_id, sent))
+    return await uncut(_send(intended, crew, provider, submission_id, sent))
 
 
 async def submit_again(job: Job, crew: Crew) -> Job:
@@ -57,7 +57,7 @@ async def submit_again(job: Job, crew: Crew) -> Job:
         submission = await submissions.of_job(connection, job.id)
     if submission is None or submission.state is not State.INTENT or submission.sent is None or not provider.asked_twice_is_asked_once:
         return await _let_go(job, crew)
-    return await _uncut(_send(job, crew, provider, submission.id, submission.sent))
+    return await uncut(_send(job, crew, provider, submission.id, submission.sent))
 
 
 async def collect(job: Job, crew: Crew) -> Job:
@@ -70,8 +70,7 @@ async def collect(job: Job, crew: Crew) -> Job:
         native, adapted = folder / "native.mp4", folder / "video.mp4"
         await provider.fetch(submission.output, native)
         done = await crew.bench.adapt(native, adapted, to=job.frame, seconds=job.duration.seconds, max_upscale=crew.max_upscale)
-        made = await store(job, crew, adapted if done else native, adapted=done)
-    return await crew.write(lambda db: life.stored(db, job, made))
+        return await uncut(store(job, crew, adapted if done else native, adapted=done))
 
 
 def _provider(job: Job, crew: Crew) -> RemoteProvider:
@@ -130,16 +129,6 @@ async def _let_go(job: Job, crew: Crew) -> Job:
         return await life.reread(db, job.id)
 
     return await crew.write(both)
-
-
-async def _uncut[T](work: Coroutine[Any, Any, T]) -> T:
-    """Await to its end what must not be cut in two, and only then let a stop through."""
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 def want_of(job: Job) -> Want:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dustreel import videos
-from dustreel.jobs import Job
+from dustreel.jobs import Job, life
 from dustreel.storage import new_key
 from dustreel.worker.crew import Crew
 
@@ -13,8 +13,8 @@ from dustreel.worker.crew import Crew
 ABANDONED_SECONDS = 3_600.0
 
 
-async def store(job: Job, crew: Crew, file: Path, *, adapted: Mapping[str, Any] | None = None) -> dict[str, object]:
-    """Returns what the row remembers of it: keys and facts. `adapted`: what was done to a provider's video. Raises BrokenVideo."""
+async def store(job: Job, crew: Crew, file: Path, *, adapted: Mapping[str, Any] | None = None) -> Job:
+    """Check it, keep it, write that down. `adapted`: what was done to a provider's video. Raises BrokenVideo, Overtaken."""
     examined = await crew.bench.examine(file, expect=job.frame, seconds=job.duration.seconds)
     video_key = new_key("videos", "mp4", crew.ids.secret)
     thumbnail_key = new_key("thumbnails", "jpg", crew.ids.secret)
@@ -35,4 +35,5 @@ async def store(job: Job, crew: Crew, file: Path, *, adapted: Mapping[str, Any] 
     }
     if adapted:
         metadata["adapted"] = dict(adapted)
-    return {"video_key": video_key, "thumbnail_key": thumbnail_key, "metadata": metadata}
+    made = {"video_key": video_key, "thumbnail_key": thumbnail_key, "metadata": metadata}
+    return await crew.write(lambda db: life.stored(db, job, made))
