@@ -1,7 +1,7 @@
 # Two commands are enough on a fresh machine: `make run` and `make test`. Each installs what it needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test e2e check bench openapi lock clean
+.PHONY: help run test e2e check chaos bench openapi lock clean
 
 PYTEST := .venv/bin/python -m pytest
 
@@ -28,10 +28,15 @@ check: ## Lint, types, import rules, and whether the OpenAPI document is fresh
 	.venv/bin/lint-imports
 	.venv/bin/python -m dustreel.http.openapi --check contract/openapi.json
 
+chaos: ## Kill the service at every message, restart it, audit it (an hour; ARGS="--minutes 5 --scenario text")
+	@scripts/bootstrap.sh dev
+	.venv/bin/python -m tests.chaos $(ARGS)
+
 bench: ## Measure against the bare parts, side by side
 	@scripts/bootstrap.sh dev
 	.venv/bin/python -m bench.api_speed
 	.venv/bin/python -m bench.render_speed
+	.venv/bin/python -m bench.fire_speed
 
 openapi: ## Write contract/openapi.json
 	@scripts/bootstrap.sh dev

@@ -6,10 +6,7 @@ bare app that makes the same rows. Start: from the 202 to `processing`, on an id
 
 import asyncio
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +17,7 @@ from uuid import UUID
 import httpx
 
 from bench import load
+from bench.processes import running
 from dustreel.base.db import Database
 from dustreel.base.embedded import EmbeddedPostgres
 from dustreel.base.ids import RandomIds, user_of
@@ -48,7 +46,7 @@ async def measure(folder: Path) -> None:
         with ours(folder, url, worker=False), bare(url):
             await status(keys)
             await submit(keys)
-        with ours(folder, url + "", worker=True, fresh=True):
+        with ours(folder, url, worker=True, fresh=True):
             await start(keys)
     finally:
         await postgres.stop()
@@ -75,9 +73,7 @@ async def status(keys: list[tuple[UUID, str]]) -> None:
 
 
 async def submit(keys: list[tuple[UUID, str]]) -> None:
-    wishes = [
-        load.request("POST", "/videos/generate", {"Authorization": f"Bearer {key}"}, json.dumps(_wish(user)).encode()) for user, key in keys
-    ]
+    wishes = wishes_of(keys)
     await _compare("submit", lambda number: wishes[number], USERS, 202)
 
 
@@ -134,50 +130,36 @@ def _wish(user: UUID) -> dict[str, object]:
 def ours(folder: Path, url: str, *, worker: bool, fresh: bool = False) -> Iterator[None]:
     if fresh:
         _empty_queue(url)
-    environment = {
-        "DUSTREEL_HOME": str(folder / "home"),
+    with running(["dustreel", "serve", "--worker" if worker else "--no-worker"], unlimited(folder / "home", url, OURS), OURS):
+        yield
+
+
+@contextmanager
+def bare(url: str) -> Iterator[None]:
+    words = ["uvicorn", "bench.bare:app", "--port", str(BARE), "--log-level", "warning", "--lifespan", "off"]
+    with running(words, {"DUSTREEL_DATABASE_URL": url}, BARE):
+        yield
+
+
+def unlimited(home: Path, url: str, port: int) -> dict[str, str]:
+    """The settings of a service that refuses nobody."""
+    return {
+        "DUSTREEL_HOME": str(home),
         "DUSTREEL_DATABASE_URL": url,
-        "DUSTREEL_PORT": str(OURS),
+        "DUSTREEL_PORT": str(port),
         "DUSTREEL_STARTING_DUST": "100000000",
         "DUSTREEL_MAX_ACTIVE_JOBS": "100000000",
         "DUSTREEL_RATE_LIMIT": "100000000/minute",
         "DUSTREEL_SUBMIT_LIMIT": "100000000/minute",
         "DUSTREEL_LOG_LEVEL": "WARNING",
     }
-    command = [sys.executable, "-m", "dustreel", "serve", "--worker" if worker else "--no-worker"]
-    with _process(command, environment, OURS):
-        yield
 
 
-@contextmanager
-def bare(url: str) -> Iterator[None]:
-    command = [sys.executable, "-m", "uvicorn", "bench.bare:app", "--port", str(BARE), "--log-level", "warning", "--lifespan", "off"]
-    with _process(command, {"DUSTREEL_DATABASE_URL": url}, BARE):
-        yield
-
-
-@contextmanager
-def _process(command: list[str], environment: dict[str, str], port: int) -> Iterator[None]:
-    process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
-    try:
-        _wait_for(port)
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait_for(port: int) -> None:
-    import socket
-
-    for _ in range(600):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimeoutError(f"nothing listens on {port}")
+def wishes_of(keys: list[tuple[UUID, str]]) -> list[bytes]:
+    """One submit for each user."""
+    return [
+        load.request("POST", "/videos/generate", {"Authorization": f"Bearer {key}"}, json.dumps(_wish(user)).encode()) for user, key in keys
+    ]
 
 
 def _empty_queue(url: str) -> None:

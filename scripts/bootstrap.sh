@@ -17,20 +17,11 @@ sum_of() { cat "$@" | { sha256sum 2>/dev/null || shasum -a 256; } | cut -d' ' -f
 # A stamp names what was installed. The larger set serves for the smaller one too.
 stamp_of() { sum_of "$1" requirements-tools.txt pyproject.toml third_party/erlpack/erlpack/__init__.py scripts/bootstrap.sh; }
 is_installed() { [ -x .venv/bin/dustreel ] && [ "$(cat ".venv/.stamp-$1" 2>/dev/null)" = "$(stamp_of "$2")" ] && .venv/bin/python -c '' 2>/dev/null; }
+is_done() { is_installed dev requirements-dev.txt || { [ "$what" = run ] && is_installed run requirements.txt; }; }
 
-if is_installed dev requirements-dev.txt || { [ "$what" = run ] && is_installed run requirements.txt; }; then exit 0; fi
+if is_done; then exit 0; fi
 
 [ -w . ] || fail "This folder can't be written to, and the first start installs into it: copy it to where you may write."
-
-# One at a time; a lock whose owner has died is taken over.
-until mkdir .bootstrap.lock 2>/dev/null; do
-    owner=$(cat .bootstrap.lock/pid 2>/dev/null || true)
-    if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then rm -rf .bootstrap.lock; continue; fi
-    sleep 0.2
-done
-trap 'rm -rf .bootstrap.lock' EXIT
-trap 'exit 130' INT TERM
-echo $$ > .bootstrap.lock/pid
 
 # ── A Python that is new enough ─────────────────────────────────────────────────────────────────────────────────────────
 # Tried by running it: pyenv's shims are on PATH also for versions that aren't switched on, and then only print an error.
@@ -47,6 +38,27 @@ find_python() {
 python=$(find_python)
 any_python=${python:-$(command -v python3 || true)}
 [ -n "$any_python" ] || fail "Dustreel needs Python 3.12 or newer, and there is no Python at all on this machine."
+
+# ── One at a time ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# The lock ends with whoever holds it, however that dies. It is on our descriptor, so it stays when the Python that took it ends; macOS has
+# no flock command. Where the file system has no locks, nobody waits.
+trap 'exit 130' INT TERM
+mkdir -p .bootstrap.lock
+exec 9>> .bootstrap.lock/held
+is_somebody_elses() {
+    local code=0
+    "$any_python" -c '
+import fcntl, sys
+try: fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError: sys.exit(75)
+except OSError: pass' || code=$?
+    [ $code -eq 75 ]
+}
+if is_somebody_elses; then
+    say "another start is installing here; waiting for it …"
+    while is_somebody_elses; do sleep 0.3; done
+    if is_done; then exit 0; fi
+fi
 
 # ── The installer ───────────────────────────────────────────────────────────────────────────────────────────────────────
 if ! [ -x .tools/bin/uv ] || [ "$(cat .tools/.stamp 2>/dev/null)" != "$(sum_of requirements-tools.txt)" ]; then

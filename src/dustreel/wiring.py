@@ -1,7 +1,7 @@
 """The only file that names concrete adapters: settings in, a running service out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from dustreel.base.log import logger
 from dustreel.base.migrate import migrate
 from dustreel.base.settings import Settings, split
 from dustreel.base.vocabulary import Dust
-from dustreel.base.waiting import told_to_stop
+from dustreel.base.waiting import in_background, told_to_stop
 from dustreel.callers import Gate, Limits, TokenRules, Tokens
 from dustreel.dust import Prices
 from dustreel.jobs import Deadlines, Desk, DeskRules, Estimates, JobReads
@@ -35,6 +35,7 @@ from dustreel.storage import Links, ObjectStore, open_store
 log = logger(__name__)
 
 KEY_USE_WRITTEN_SECONDS = 10.0
+REACHED_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,11 @@ class Service:
     async def remove_objects(self, keys: list[str]) -> bool:
         """Remove a deleted video's objects now. False when storage failed: the removals stay written down and are tried again."""
         gone = [key for key in keys if await self.store.delete(key)]
-        async with self.db.transaction() as connection:
-            await videos.removed(connection, gone)
+        try:
+            async with self.db.transaction() as connection:
+                await videos.removed(connection, gone)
+        except Unavailable:
+            log.info("the database is away; a sweep finds that these objects are gone", keys=gone)
         return len(gone) == len(keys)
 
 
@@ -78,8 +82,7 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
         conninfo = settings.database_url
         if not conninfo:
             conninfo = await stack.enter_async_context(_embedded(settings))
-        db = Database(conninfo)
-        await _check_reachable(db, settings)
+        db = await _reached(conninfo, settings)
         await db.open()
         stack.push_async_callback(db.close)
         applied = await migrate(db, before=[engine_schema()])
@@ -137,8 +140,8 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             stopping=asyncio.Event(),
             media_folder=_folder(settings),
         )
-        await stack.enter_async_context(_in_background(bell.listen, "bell"))
-        await stack.enter_async_context(_in_background(lambda stopping: _write_down_key_use(service, stopping), "key use"))
+        await stack.enter_async_context(in_background(bell.listen, "bell"))
+        await stack.enter_async_context(in_background(lambda stopping: _write_down_key_use(service, stopping), "key use"))
         yield service
 
 
@@ -176,27 +179,12 @@ def _folder(settings: Settings) -> Path | None:
 async def _embedded(settings: Settings) -> AsyncIterator[str]:
     """The embedded server, watched while we run: it comes back by itself when it was killed."""
     postgres = EmbeddedPostgres(settings.home.absolute() / "postgres")
-    conninfo = await postgres.start()
     try:
-        async with _in_background(postgres.watch, "postgres"):
+        conninfo = await postgres.start()
+        async with in_background(postgres.watch, "postgres"):
             yield conninfo
     finally:
         await postgres.stop()
-
-
-@asynccontextmanager
-async def _in_background(run: Callable[[asyncio.Event], Coroutine[None, None, None]], name: str) -> AsyncIterator[None]:
-    """A named loop beside the block: told to stop at its end, and cut off if it doesn't within two seconds."""
-    stopping = asyncio.Event()
-    task = asyncio.create_task(run(stopping), name=name)
-    try:
-        yield
-    finally:
-        stopping.set()
-        _, unfinished = await asyncio.wait([task], timeout=2.0)
-        for late in unfinished:
-            late.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _write_down_key_use(service: Service, stopping: asyncio.Event) -> None:
@@ -210,13 +198,18 @@ async def _write_down_key_use(service: Service, stopping: asyncio.Event) -> None
             log.info("the database is away; when keys were used is written down later")
 
 
-async def _check_reachable(db: Database, settings: Settings) -> None:
-    """One try before the pool's patient ones, so that a wrong address is told at once."""
+async def _reached(conninfo: str, settings: Settings) -> Database:
+    """One try before the pool's patient ones, so that a wrong address is told at once. Raises Misconfigured."""
     try:
-        async with asyncio.timeout(5.0):
-            connection = await db.listener()
-            await connection.close()
+        db = Database(conninfo)
+    except psycopg.ProgrammingError:
+        # What is wrong with it is not told: libpq would repeat the password.
+        raise Misconfigured("DUSTREEL_DATABASE_URL must be like postgresql://user:password@host:5432/name.") from None
+    try:
+        async with asyncio.timeout(REACHED_SECONDS), await db.dial("dustreel"):
+            return db
     except (psycopg.Error, TimeoutError, OSError) as failed:
         where = "DUSTREEL_DATABASE_URL" if settings.database_url else "the embedded database"
-        reason = str(failed).strip().splitlines()[-1] if str(failed).strip() else "no answer within 5 seconds"
+        # The first line says what happened; what follows are hints.
+        reason = str(failed).strip().splitlines()[0].strip() if str(failed).strip() else f"no answer within {REACHED_SECONDS:.0f} seconds"
         raise Misconfigured(f"The database of {where} can't be reached: {reason}") from failed

@@ -13,21 +13,26 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--minutes", type=float, default=55.0)
     options.add_argument("--shards", type=int, default=6)
+    options.add_argument("--soak-minutes", type=float, default=4.0, help="of the minutes, so many are a soak")
     options.add_argument("--seed", type=int, default=random.randrange(1 << 31))
     options.add_argument("--scenario", action="append", choices=SCENARIOS, help="only this one; may be given more than once")
-    options.add_argument("--replay", metavar="TRIAL", help='such as "text: before jobs.start#1, any#17"')
+    options.add_argument("--replay", metavar="TRIAL", help='such as "text: before jobs.start#1, any#17", or "soak: 42"')
     said = options.parse_args()
     if said.replay:
-        return asyncio.run(replay(said.replay))
+        return asyncio.run(replay(said.replay, soak_seconds=said.soak_minutes * 60))
     names = said.scenario or list(SCENARIOS)
-    report = asyncio.run(shake(shards=said.shards, seconds=said.minutes * 60, seed=said.seed, names=names, tell=True))
+    soak_seconds = said.soak_minutes * 60
+    report = asyncio.run(
+        shake(shards=said.shards, seconds=said.minutes * 60, seed=said.seed, names=names, soak_seconds=soak_seconds, tell=True)
+    )
     print(report)
     return 1 if report.broken else 0
 
 
-async def replay(name: str) -> int:
-    scenario, _, targets = name.partition(":")
-    order = Order(scenario.strip(), tuple(part.strip() for part in targets.split(", ") if part.strip() not in ("", "nothing")))
+async def replay(name: str, *, soak_seconds: float) -> int:
+    scenario, _, rest = name.partition(":")
+    targets = tuple(part.strip() for part in rest.split(", ") if part.strip() not in ("", "nothing"))
+    order = Order.soak(int(targets[0]), soak_seconds) if scenario.strip() == "soak" else Order(scenario.strip(), targets)
     async with pool(1) as trials:
         told = await trials.run(order)
     print(told["log"], *told["broken"], sep="\n")

@@ -39,6 +39,16 @@ async def settled(play: Play, db: Database) -> None:
             await asyncio.sleep(LOOK_SECONDS)
 
 
+async def still_open(db: Database) -> list[str]:
+    """What has not ended, as its rows say."""
+    job = "select j.id, status, step, j.attempt, worker_id, stumbles, deadline_at - now() as left, q.state as queue, q.attempted_by"
+    async with db.connection(wait=30.0) as connection:
+        jobs = await _rows(connection, f"{job} from jobs j left join oban_jobs q on q.id = j.queue_row where finished_at is null")
+        waits = await _rows(connection, "select job_id, state, looks, wake_at - now() as wakes from submissions where wake_at is not null")
+        workers = await _rows(connection, "select id, pid, now() - beaten_at as silent from workers")
+    return [str({name: str(value) for name, value in row.items()}) for row in (*jobs, *waits, *workers)]
+
+
 async def violations(play: Play, front: Front, db: Database, *, start: int) -> list[str]:
     """Each broken promise, in words."""
     found = list(front.complaints)

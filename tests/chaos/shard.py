@@ -4,11 +4,13 @@ import asyncio
 import json
 import logging
 import sys
+from typing import Any
 
 from tests.chaos import trial
 from tests.chaos.points import Target
 from tests.chaos.scenarios import SCENARIOS
-from tests.chaos.stage import staged
+from tests.chaos.soak import soak
+from tests.chaos.stage import Stage, staged
 
 # No trial that ends takes as long.
 TRIAL_SECONDS = 240.0
@@ -22,9 +24,8 @@ async def main() -> None:
         print("ready", flush=True)
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             order = json.loads(line)
-            targets = [Target.parse(text) for text in order["targets"]]
-            async with asyncio.timeout(TRIAL_SECONDS):
-                outcome = await trial.run(stage, SCENARIOS[order["scenario"]], targets, mutant=order["mutant"])
+            async with asyncio.timeout(TRIAL_SECONDS + (order["soak_seconds"] or 0.0)):
+                outcome = await _run(stage, order)
             told = {
                 "fired": [str(point) for point in outcome.fired],
                 "passed": {str(point): count for point, count in outcome.passed.items()},
@@ -33,6 +34,13 @@ async def main() -> None:
                 "log": outcome.log,
             }
             print(json.dumps(told), flush=True)
+
+
+async def _run(stage: Stage, order: dict[str, Any]) -> trial.Outcome:
+    if order["soak_seconds"] is not None:
+        return await soak(stage, seed=int(order["targets"][0]), seconds=order["soak_seconds"])
+    targets = [Target.parse(text) for text in order["targets"]]
+    return await trial.run(stage, SCENARIOS[order["scenario"]], targets, mutant=order["mutant"])
 
 
 if __name__ == "__main__":

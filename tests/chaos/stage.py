@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -43,6 +43,8 @@ class Victim(StrEnum):
     """The server, killed with -9; it is started again, and the services never."""
     STOPPED = "stopped"
     """The process, told to stop by SIGTERM, as a rolling restart does."""
+    CONNECTION = "connection"
+    """Only the connection that the message travels on."""
 
 
 @dataclass
@@ -92,7 +94,7 @@ async def staged() -> AsyncIterator[Stage]:
     folder.chmod(0o755)
     postgres = EmbeddedPostgres(folder / "postgres")
     zygote = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.chaos.zygote", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.chaos.zygote", str(folder), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     try:
         server = await postgres.start()
@@ -117,8 +119,9 @@ async def staged() -> AsyncIterator[Stage]:
 class Play:
     """One trial's world: its own database, data folder, provider and services."""
 
-    def __init__(self, stage: Stage, trigger: Trigger, victim: Victim, mutant: str | None) -> None:
-        self.stage, self.trigger, self.victim, self._mutant = stage, trigger, victim, mutant
+    def __init__(self, stage: Stage, trigger: Trigger, victims: Callable[[], Victim], mutant: str | None = None) -> None:
+        """`victims` names the next one, each time that something is to die."""
+        self.stage, self.trigger, self._victims, self._mutant = stage, trigger, victims, mutant
         self.home = stage.folder / f"home-{uuid4().hex[:8]}"
         self.log = self.home / "log"
         self.upstream = FakeReplicate(film(854, 480, 5))
@@ -127,6 +130,7 @@ class Play:
         self.port = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._database_restarts: list[asyncio.Task[None]] = []
+        self._recovering = 0
 
     @property
     def url(self) -> str:
@@ -159,10 +163,10 @@ class Play:
 
         async def answer(asked: Asked) -> Told:
             message = f"replicate {self.upstream.kind_of(asked)}"
-            if self._reached(actor, message, Moment.BEFORE) and self.victim is Victim.PROCESS:
+            if self._reached(actor, message, Moment.BEFORE):
                 raise Cut
             told = await self.upstream.answer(asked)
-            if self._reached(actor, message, Moment.AFTER) and self.victim is Victim.PROCESS:
+            if self._reached(actor, message, Moment.AFTER):
                 raise Cut
             return told
 
@@ -178,7 +182,6 @@ class Play:
             "DUSTREEL_PROVIDERS": "replicate",
             "REPLICATE_API_TOKEN": TOKEN,
             "REPLICATE_BASE_URL": f"{provider}/v1",
-            "DUSTREEL_STARTING_DUST": "100",
             "DUSTREEL_BEAT_SECONDS": "0.2",
             "DUSTREEL_DEAD_AFTER_SECONDS": "0.8",
             "DUSTREEL_SETTLE_SECONDS": "1.5",
@@ -192,36 +195,51 @@ class Play:
         self._reached(self.actors[-1], f"disk {message}", Moment.AFTER)
 
     def _reached(self, actor: Actor, message: str, moment: Moment) -> bool:
-        """Whether the message ends here, because somebody has just been killed over it."""
+        """Whether the message ends here, because one of its two ends has just died over it."""
         if not self.trigger.reached(message, moment):
             return False
-        if self.victim is Victim.STOPPED:
-            _signal(actor.pid, signal.SIGTERM)
-            return False
-        self.trigger.is_open = False
-        if self.victim is Victim.DATABASE:
-            self._database_restarts.append(asyncio.create_task(self._restart_database()))
-        else:
-            _signal(actor.pid, signal.SIGKILL)
-            actor.died.set()
-        return True
+        match self._victims():
+            case Victim.STOPPED:
+                _signal(actor.pid, signal.SIGTERM)
+                return False
+            case Victim.CONNECTION:
+                return True
+            case Victim.DATABASE:
+                self._down()
+                self._database_restarts.append(asyncio.create_task(self._restart_database()))
+                return not message.startswith(("replicate", "disk"))
+            case Victim.PROCESS:
+                self._down()
+                _signal(actor.pid, signal.SIGKILL)
+                actor.died.set()
+                return True
 
     async def _restart_database(self) -> None:
         pid = int((self.stage.folder / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
         _signal(pid, signal.SIGKILL)
         await self.stage.postgres.start()
-        self.trigger.is_open = True
+        self._up()
+
+    def _down(self) -> None:
+        """Until whatever died is back, nothing else dies."""
+        self._recovering += 1
+        self.trigger.is_open = False
+
+    def _up(self) -> None:
+        self._recovering -= 1
+        self.trigger.is_open = self._recovering == 0
 
     async def calm(self) -> None:
         """From here on nothing dies."""
-        self.trigger.is_open = False
+        self._down()
         await asyncio.gather(*self._database_restarts)
 
     async def _start(self, actor: Actor) -> None:
-        actor.died.clear()
         actor.pid = await self.stage.fork(actor.role, actor.settings, self.log, self._mutant)
         actor.starts += 1
-        self.trigger.is_open = True
+        if actor.died.is_set():
+            actor.died.clear()
+            self._up()
 
     async def _keep_alive(self, actor: Actor) -> None:
         """As an operator's supervisor does."""
@@ -236,7 +254,7 @@ class Play:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._database_restarts, return_exceptions=True)
-        self.trigger.is_open = False
+        self._down()
         for actor in self.actors:
             _signal(actor.pid, signal.SIGKILL)
         for actor in self.actors:

@@ -1,7 +1,8 @@
 """One trial: a scenario, the messages at which something dies, and what was found afterwards."""
 
-import asyncio
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from dustreel.base.db import Database
 from dustreel.base.ids import RandomIds
 from dustreel.base.vocabulary import Mode
 from dustreel.callers import Role, make_key
-from tests.chaos.checks import settled, violations
+from tests.chaos.checks import settled, still_open, violations
 from tests.chaos.front import Front
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.points import Point, Target, Trigger
@@ -19,7 +20,7 @@ from tests.chaos.scenarios import Scenario
 from tests.chaos.stage import Play, Stage
 
 STARTING_DUST = 100
-LOG_SHOWN = 4_000
+LOG_SHOWN = 20_000
 
 
 @dataclass
@@ -41,43 +42,47 @@ class Outcome:
 
 
 async def run(stage: Stage, scenario: Scenario, targets: list[Target], *, mutant: str | None = None) -> Outcome:
-    began = time.monotonic()
     outcome = Outcome(scenario.name, targets)
     trigger = Trigger(targets)
-    play = Play(stage, trigger, scenario.victim, mutant)
-    async with play.running(workers=scenario.workers, settings=scenario.settings):
-        db = Database(stage.database_url(play.database), max_size=3)
-        await db.open()
-        try:
-            await _tell(play, db, scenario, outcome, mutant)
-        finally:
-            await db.close()
-        outcome.log = play.log.read_text("utf-8", errors="replace")[-LOG_SHOWN:] if play.log.exists() else ""
-    outcome.fired, outcome.passed = trigger.fired, dict(trigger.passed)
-    outcome.seconds = time.monotonic() - began
+    play = Play(stage, trigger, lambda: scenario.victim, mutant)
+    settings = {"DUSTREEL_STARTING_DUST": str(STARTING_DUST)} | scenario.settings
+    async with play.running(workers=scenario.workers, settings=settings), opened(play) as db:
+        if mutant is not None and MUTANTS[mutant].break_database:
+            async with db.transaction(wait=30.0) as connection:
+                await connection.execute(MUTANTS[mutant].break_database.encode())
+        await act(play, db, outcome, lambda front: scenario.tell(play, front), mode=Mode(scenario.mode), start=STARTING_DUST)
+    outcome.passed = dict(trigger.passed)
     return outcome
 
 
-async def _tell(play: Play, db: Database, scenario: Scenario, outcome: Outcome, mutant: str | None) -> None:
+@asynccontextmanager
+async def opened(play: Play) -> AsyncIterator[Database]:
+    """The harness's own way to the database, past every proxy."""
+    db = Database(play.stage.database_url(play.database), max_size=3)
+    await db.open()
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+async def act(play: Play, db: Database, outcome: Outcome, tell: Callable[[Front], Awaitable[None]], *, mode: Mode, start: int) -> None:
+    """Let the callers tell their story, wait until all of it has ended, and write down what was found."""
+    began = time.monotonic()
     user_id = uuid4()
     async with db.transaction(wait=30.0) as connection:
-        if mutant is not None and MUTANTS[mutant].break_database:
-            await connection.execute(MUTANTS[mutant].break_database.encode())
-        _, key = await make_key(connection, RandomIds(), user_id, mode=Mode(scenario.mode), role=Role.USER)
-    headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(base_url=play.url, headers=headers, timeout=10.0) as api:
+        _, key = await make_key(connection, RandomIds(), user_id, mode=mode, role=Role.USER)
+    async with httpx.AsyncClient(base_url=play.url, headers={"Authorization": f"Bearer {key}"}, timeout=10.0) as api:
         front = Front(api, user_id)
         try:
-            await scenario.tell(play, front)
+            await tell(front)
             await front.until_all_final()
             await settled(play, db)
-        except (TimeoutError, KeyError) as failed:
-            outcome.broken.append(f"it did not come to an end: {failed!r}")
+        except (TimeoutError, KeyError, ExceptionGroup) as failed:
+            outcome.broken += [f"it did not come to an end: {failed!r}", *await still_open(db)]
         await play.calm()
-        outcome.broken += await violations(play, front, db, start=STARTING_DUST)
-        outcome.ends = [shown[-1][0] for shown in front.seen.values() if shown]
-
-
-async def recorded(stage: Stage, scenario: Scenario) -> Outcome:
-    """A run in which nothing dies: what messages there are, and how many of each."""
-    return await asyncio.wait_for(run(stage, scenario, []), 180)
+        outcome.broken += await violations(play, front, db, start=start)
+    outcome.ends = [shown[-1][0] for shown in front.seen.values() if shown]
+    outcome.log = play.log.read_text("utf-8", errors="replace")[-LOG_SHOWN:] if play.log.exists() else ""
+    outcome.fired = play.trigger.fired
+    outcome.seconds = time.monotonic() - began

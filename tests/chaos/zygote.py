@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import uvloop
@@ -19,15 +20,18 @@ from dustreel.base.workshop import Workshop
 from dustreel.cli import serve as serving
 from dustreel.wiring import Service
 from tests.chaos import mutants
+from tests.chaos.nursery import open_nursery
 
 
 def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are nobody's to bury
+    launcher = str(open_nursery(Path(sys.argv[1])))
     gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
         pid = os.fork()
         if pid == 0:
+            sys.executable = launcher
             _become(order)
         print(pid, flush=True)
 

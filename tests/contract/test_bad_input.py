@@ -1,5 +1,6 @@
 """Every wrong field, type, size, encoding, token and id gets the table's status and code, writes nothing and charges nothing."""
 
+import difflib
 import json
 from typing import Any
 from uuid import uuid4
@@ -78,6 +79,68 @@ async def test_a_missing_field_is_told(alice: User, field: str) -> None:
 async def test_an_unknown_field_is_told_with_the_nearest_known_name(alice: User) -> None:
     answer = await alice.api.post(GENERATE, json=alice.wish() | {"aspectratio": "16:9"})
     assert answer.json()["errors"] == [{"field": "aspectratio", "message": "is not a field here; did you mean aspect_ratio?"}]
+
+
+MANY: dict[str, Any] = {f"f{number:05d}": 1 for number in range(18_000)}
+
+
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names that were compared with the known ones, which takes its time."""
+    names: list[str] = []
+
+    def compare(name: str, *_: Any, **__: Any) -> list[str]:
+        names.append(name)
+        return []
+
+    monkeypatch.setattr(difflib, "get_close_matches", compare)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent"),
+    [
+        ("POST", GENERATE, MANY),
+        ("POST", GENERATE, {"reference_person": MANY}),
+        ("PUT", "/videos/0b54a1de-52d8-4c22-a3a4-6d7c7ea4a3cb", MANY | {"is_favorited": True}),
+    ],
+)
+async def test_of_very_many_wrong_fields_twenty_are_told(
+    alice: User, compared: list[str], method: str, path: str, sent: dict[str, Any]
+) -> None:
+    answer = await alice.api.request(method, path, json=sent)
+    told = answer.json()["errors"]
+    assert (answer.status_code, answer.json()["code"], len(told)) == (422, "validation_error", 21)
+    assert told[-1] == {"field": "", "message": "and 17,980 more"}
+    assert len(answer.content) < 10_000 and len(compared) <= 20
+    await _nothing_happened(alice)
+
+
+async def test_of_some_wrong_fields_twenty_are_told_too(alice: User) -> None:
+    wrong = {"prompt": 1, "duration": 1, "resolution": 1, "aspect_ratio": 1, "camera_fixed": 1} | {f"f{number}": 1 for number in range(18)}
+    told = (await alice.api.post(GENERATE, json=alice.wish() | wrong)).json()["errors"]
+    assert len(told) == 21
+    assert told[-1] == {"field": "", "message": "and 3 more"}
+
+
+async def test_a_very_long_name_is_not_repeated(alice: User) -> None:
+    answer = await alice.api.post(GENERATE, json=alice.wish() | {"x" * 200_000: 1})
+    assert answer.status_code == 422
+    assert len(answer.content) < 2_000
+
+
+async def test_of_very_many_parameters_few_are_looked_at(alice: User, compared: list[str]) -> None:
+    assert (await alice.api.get("/videos?" + "&".join(f"f{number}=1" for number in range(2_000)))).status_code == 200
+    assert len(compared) <= 20
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\udfffb", "reference_person.\ud800"])
+async def test_a_name_that_is_half_of_a_pair_is_told_all_the_same(alice: User, name: str) -> None:
+    video = await alice.video()
+    for method, path, known in (("POST", GENERATE, alice.wish()), ("PUT", f"/videos/{video['id']}", {"is_favorited": True})):
+        body = json.dumps(known | {name: 1})
+        answer = await alice.api.request(method, path, content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation_error"), answer.text
 
 
 async def test_optional_fields_may_be_null(alice: User) -> None:

@@ -31,12 +31,15 @@ class Kitchen:
         self.answers = list(answers)
         self.asked: list[UUID] = []
         self.taken: set[UUID] = set()
+        self.answers_never = False
 
     async def prepare(self, order: Order, model: str) -> Mapping[str, Any]:
         return {"prompt": order.prompt}
 
     async def submit(self, model: str, sent: Mapping[str, Any], submission_id: UUID, webhook_url: str | None) -> Ticket:
         self.asked.append(submission_id)
+        if self.answers_never:
+            await asyncio.Event().wait()
         answer = self.answers.pop(0) if self.answers else None
         if not isinstance(answer, NotAccepted):
             self.taken.add(submission_id)
@@ -84,6 +87,33 @@ async def test_the_next_provider_is_asked_when_the_first_provably_refused(databa
         assert result["generation_info"]["model_used"] == "second/minimax-video-01"
         assert (len(first.asked), len(second.asked)) == (1, 1) and not first.taken
         assert await caller.dust() == (90, 0, 90)
+
+
+async def test_the_next_provider_is_asked_when_the_first_would_never_take_it(database_url: str, tmp_path: Path) -> None:
+    first, second = Kitchen("replicate", NotAccepted("no such input", for_good=True)), Kitchen("second")
+    async with staffed(database_url, tmp_path, first, second) as caller:
+        assert (await caller.until_final(await caller.generate(**WISH)))["success"]
+        assert (len(first.asked), len(second.asked)) == (1, 1)
+        assert await caller.dust() == (90, 0, 90)
+
+
+async def test_what_nobody_would_ever_take_is_not_asked_again(database_url: str, tmp_path: Path) -> None:
+    only = Kitchen("replicate", NotAccepted("no such input", for_good=True))
+    async with staffed(database_url, tmp_path, only) as caller:
+        result = await caller.until_final(await caller.generate(**WISH))
+        assert result["error"] == "Video generation failed: no such input"
+        assert len(only.asked) == 1
+        assert await caller.dust() == (100, 0, 100)
+
+
+async def test_an_answer_that_never_ends_is_none(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "SUBMIT_SECONDS", 0.2)
+    slow = Kitchen("replicate")
+    slow.answers_never = True
+    async with staffed(database_url, tmp_path, slow) as caller:
+        result = await caller.until_final(await caller.generate(**WISH))
+        assert result["error"] == "Video generation failed: It could not be learned whether the provider took it"
+        assert await caller.dust() == (100, 0, 100)
 
 
 async def test_no_other_provider_is_asked_after_an_unclear_answer(database_url: str, tmp_path: Path) -> None:

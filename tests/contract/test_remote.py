@@ -129,6 +129,7 @@ async def test_progress_comes_from_the_providers_log(live: Scene) -> None:
     live.upstream.render_seconds = 2.0
     job = await live.generate(resolution="sd_480p")
     body = await live.caller.until(job, "processing")
+    assert body["generation_info"]["current_step"] == "Generating frames"
     seen = [body.get("progress")]
     while body["status"] == "processing":
         body = await live.caller.status(job)

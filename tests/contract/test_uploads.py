@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from dustreel.cli.serve import working
-from dustreel.storage import ObjectStore
 from dustreel.worker import chores
 from tests.conftest import User, eventually, house_with
+from tests.fakes.stores import SlowStore
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -119,7 +119,7 @@ async def test_what_storage_would_not_give_up_is_told_and_tried_again(alice: Use
 
 async def test_what_a_cancelled_job_had_stored_is_removed(database_url: str, tmp_path: Path) -> None:
     async with house_with(database_url, tmp_path, worker=False) as house:
-        slow = _SlowStore(house.service.store)
+        slow = SlowStore(house.service.store)
         async with working(replace(house.service, store=slow)), house.user() as alice:
             job = await alice.generate()
             await asyncio.wait_for(slow.reached.wait(), 60)
@@ -143,25 +143,3 @@ async def test_what_a_video_is_made_of_stays(alice: User) -> None:
         keys = [alice.house.service.links.key_of(video[name]) for name in ("url", "thumbnail_url")]
         rows = await (await db.execute("select key from removals where key = any(%s)", (keys,))).fetchall()
     assert rows == []
-
-
-class _SlowStore:
-    """A store that has the video and never gets to the thumbnail."""
-
-    def __init__(self, store: ObjectStore) -> None:
-        self._store, self.reached, self.deleted = store, asyncio.Event(), set[str]()
-
-    async def put_file(self, key: str, file: Path, content_type: str) -> None:
-        await self._store.put_file(key, file, content_type)
-        self.reached.set()
-        await asyncio.Event().wait()
-
-    async def put_bytes(self, key: str, data: bytes, content_type: str) -> None:
-        await self._store.put_bytes(key, data, content_type)
-
-    async def read(self, key: str, *, at_most: int) -> bytes:
-        return await self._store.read(key, at_most=at_most)
-
-    async def delete(self, key: str) -> bool:
-        self.deleted.add(key)
-        return await self._store.delete(key)

@@ -39,6 +39,15 @@ def test_it_says_where_it_is_and_how_to_begin(running: Served) -> None:
         assert shipped.width >= 640
 
 
+def test_what_it_says_to_type_breaks_nothing(running: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = dict(re.findall(r"^ +(?:export )?(\w+)=(\S+)$", running.output, re.MULTILINE))
+    assert running.token in typed.values()
+    for name, value in {**typed, "DUSTREEL_PYTHON": "python3"}.items():
+        monkeypatch.setenv(name, value)
+    result = dustreel("balance", "nobody-yet", home=running.home)
+    assert (result.returncode, result.stdout.split()[:1]) == (0, ["1000"]), result.stderr
+
+
 def test_the_token_is_its_owners_alone(running: Served) -> None:
     assert (running.home / "dev-token").stat().st_mode & 0o777 == 0o600
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -149,19 +149,17 @@ class FakeReplicate:
     def _create(self, model: str, body: dict[str, Any]) -> Told:
         if not str(body["input"].get("prompt", "")).strip() or "invalid input" in body["input"]["prompt"]:
             return Told.of({"title": "Input validation failed", "detail": "- input.prompt: is not to our liking", "status": 422}, 422)
-        made = Prediction(
-            secrets.token_hex(13),
-            model,
-            body["input"] | {"prompt_optimizer": True},
-            body.get("webhook"),
-            body.get("webhook_events_filter", []),
-        )
+        return Told.of(self.shown(self.take(model, body["input"], body.get("webhook"), body.get("webhook_events_filter", []))), 201)
+
+    def take(self, model: str, wanted: dict[str, Any], webhook: str | None = None, events: Sequence[str] = ()) -> Prediction:
+        """A create that went well."""
+        made = Prediction(secrets.token_hex(13), model, wanted | {"prompt_optimizer": True}, webhook, list(events))
         self.predictions[made.id] = made
         if made.webhook:
             task = asyncio.create_task(self._tell(made))
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
-        return Told.of(self.shown(made), 201)
+        return made
 
     def _list(self, asked: Asked) -> Told:
         newest = sorted(self.predictions.values(), key=lambda made: -made.made_at)

@@ -1,12 +1,15 @@
 """The embedded PostgreSQL: it starts, is shared, comes back, and goes."""
 
 import asyncio
+import fcntl
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
@@ -75,6 +78,54 @@ async def test_a_killed_server_comes_back_while_it_is_watched(home: Path) -> Non
     stopping.set()
     await watch
     await postgres.stop()
+
+
+async def test_one_that_dies_again_while_it_is_brought_back_comes_back_all_the_same(home: Path) -> None:
+    class Unlucky(EmbeddedPostgres):
+        deaths = 0
+
+        async def _until_it_answers(self) -> Any:
+            answered = await super()._until_it_answers()
+            if self.deaths:
+                self.deaths -= 1
+                psutil.Process(_pid(home)).kill()
+            return answered
+
+    postgres, stopping = Unlucky(home / "postgres"), asyncio.Event()
+    conninfo = await postgres.start()
+    watch = asyncio.create_task(postgres.watch(stopping))
+    postgres.deaths = 2
+    os.kill(_pid(home), 9)
+
+    async def back() -> bool:
+        return postgres.deaths == 0 and _answers(conninfo)
+
+    await eventually(back, "the server to come back")
+    assert not watch.done()
+    stopping.set()
+    await watch
+    await postgres.stop()
+    assert processes_in(home) == []
+
+
+async def test_one_that_dies_in_its_first_moment_is_told_in_a_sentence(home: Path) -> None:
+    class Doomed(EmbeddedPostgres):
+        async def _until_it_answers(self) -> Any:
+            answered = await super()._until_it_answers()
+            psutil.Process(_pid(home)).kill()
+            return answered
+
+    with pytest.raises(Misconfigured, match="died while it was started"):
+        await Doomed(home / "postgres").start()
+
+
+async def test_who_waits_for_another_that_starts_it_can_be_told_to_stop(home: Path) -> None:
+    with (home / "postgres.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        postgres = EmbeddedPostgres(home / "postgres")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(postgres.start(), 0.3)
+        await asyncio.wait_for(postgres.stop(), 5.0)
 
 
 async def test_the_server_of_a_killed_parent_is_adopted(home: Path) -> None:

@@ -70,7 +70,7 @@ async def test_a_worker_that_was_replaced_writes_nothing(db: Database) -> None:
         resumed = await life.resume(connection, job.id, job.attempt + 1, worker_id=heir)
     for late in (
         lambda c: life.progress(c, job, 0.7),
-        lambda c: life.rendered(c, job),
+        lambda c: life.rendered(c, job, {"video_key": "videos/k.mp4"}),
         lambda c: life.stored(c, job, {}),
         lambda c: life.finish(c, job, video_id=uuid4()),
         lambda c: life.fail(c, job, because="too late"),
@@ -171,17 +171,17 @@ async def test_an_estimate_learns_from_like_jobs(db: Database) -> None:
     from dustreel.base.vocabulary import Duration, GenerationType, Resolution
     from dustreel.jobs import Alike, Estimates
 
-    alike = Alike("sandbox", GenerationType.TEXT_TO_VIDEO, Resolution.SD_480P, Duration.SHORT)
-    assert await Estimates(db, SystemClock(), slots={"light": 4}).seconds(alike, "light") == 240
+    alike = Alike("sandbox", GenerationType.TEXT_TO_VIDEO, Resolution.SD_480P, Duration.SHORT, "light")
+    assert await Estimates(db, SystemClock(), slots={"light": 4}).seconds(alike) == 240
     for seconds in (10, 20, 60):
         job = await processing(db, uuid4())
         async with db.transaction() as connection:
             stored = await life.stored(connection, job, {})
             await connection.execute("update jobs set started_at = now() - make_interval(secs => %s) where id = %s", (seconds, job.id))
             await life.finish(connection, stored, video_id=uuid4())
-    assert await Estimates(db, SystemClock(), slots={"light": 4}).seconds(alike, "light") == 20
-    other = Alike("sandbox", GenerationType.IMAGE_TO_VIDEO, Resolution.SD_480P, Duration.SHORT)
-    assert await Estimates(db, SystemClock(), slots={"light": 4}).seconds(other, "light") == 180
+    assert await Estimates(db, SystemClock(), slots={"light": 4}).seconds(alike) == 20
+    other = Alike("sandbox", GenerationType.IMAGE_TO_VIDEO, Resolution.SD_480P, Duration.SHORT, "light")
+    assert await Estimates(db, SystemClock(), slots={"light": 4}).seconds(other) == 180
     for _ in range(8):
         await accepted(db)
-    assert await Estimates(db, SystemClock(), slots={"light": 4}).seconds(alike, "light") > 20, "the queue's wait is added"
+    assert await Estimates(db, SystemClock(), slots={"light": 4}).seconds(alike) > 20, "the queue's wait is added"

@@ -115,6 +115,12 @@ async def test_a_refund_of_what_was_never_charged(db: Database) -> None:
     await refused(db, entry, user, "capture", 10, "held", "sales", job)
 
 
+async def test_money_that_moves_without_its_job(db: Database) -> None:
+    await refused(db, "select dust_refund(%s)", (await started(db, uuid4())).id)
+    await refused(db, "select dust_capture(%s)", await accepted(db))
+    await refused(db, "select dust_release(%s)", await accepted(db))
+
+
 @pytest.mark.parametrize(
     ("kind", "amount", "source", "target"),
     [

@@ -36,6 +36,37 @@ async def test_a_due_look_is_given_to_one_worker_only_and_again_after_its_lease(
         assert len(await submissions.claim_due(connection, at_most=100, lease=60.0)) == 12
 
 
+async def test_what_is_urgent_waits_behind_nobody(db: Database) -> None:
+    waiting = [await taken(db, uuid4()) for _ in range(4)]
+    (ended, first), (_, told) = waiting[2], waiting[3]
+    async with db.transaction() as connection:
+        await connection.execute("update submissions set wake_at = now() - interval '1 hour'")
+        await life.cancel(connection, ended, refund_charge=True)
+        found = await submissions.find(connection, told)
+        assert found is not None and found.upstream_id is not None
+        await submissions.heard(connection, told, provider=found.provider, webhook_id="msg_1", upstream_id=found.upstream_id)
+        urgent = await submissions.claim_urgent(connection, at_most=100, lease=60.0)
+        assert {due.submission.id for due in urgent} == {first, told}
+        assert await submissions.claim_urgent(connection, at_most=100, lease=60.0) == []
+
+
+async def test_the_workers_share_what_is_looked_at(db: Database) -> None:
+    for _ in range(10):
+        await taken(db, uuid4())
+    async with db.transaction() as connection:
+        for _ in range(3):
+            await beat(connection, uuid4())
+        assert len(await submissions.claim_due(connection, at_most=10, lease=60.0)) == 4
+
+
+async def test_what_was_sent_is_read_only_while_it_may_have_to_be_found(db: Database) -> None:
+    (_, unknown), (_, known) = await intended(db, uuid4()), await taken(db, uuid4())
+    async with db.transaction() as connection:
+        await connection.execute("update submissions set wake_at = now()")
+        due = {each.submission.id: each.submission.sent for each in await submissions.claim_due(connection, at_most=10, lease=60.0)}
+        assert due == {unknown: {"prompt": "A pond"}, known: None}
+
+
 async def test_a_wait_needs_no_worker_and_a_dead_senders_wait_is_woken(db: Database) -> None:
     dead = uuid4()
     waiting, _ = await taken(db, dead)

@@ -9,7 +9,9 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
+from dustreel.base import waiting
 from dustreel.base.clock import stamp
 from dustreel.base.errors import Misconfigured
 from dustreel.base.gather import Gather
@@ -115,6 +117,42 @@ class TestGather:
         assert await patient == 1
 
 
+class TestBackground:
+    async def test_a_loop_that_breaks_or_ends_is_begun_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(waiting, "BROKEN_PAUSE_SECONDS", 0.01)
+        begun = 0
+
+        async def run(stopping: asyncio.Event) -> None:
+            nonlocal begun
+            begun += 1
+            if begun == 1:
+                raise LookupError("a loop's bad day")
+            if begun > 2:
+                await stopping.wait()
+
+        with capture_logs() as logged:
+            async with waiting.in_background(run, "test"):
+                async with asyncio.timeout(5.0):
+                    while begun < 3:
+                        await asyncio.sleep(0.001)
+            await asyncio.sleep(0.05)
+        assert begun == 3
+        assert [line["loop"] for line in logged if line["event"] == "a background loop broke"] == ["test"]
+
+    async def test_one_that_does_not_hear_is_cut_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(waiting, "STOP_SECONDS", 0.05)
+        async with asyncio.timeout(5.0), waiting.in_background(lambda stopping: asyncio.sleep(3_600), "test"):
+            await asyncio.sleep(0)
+
+    async def test_a_lock_is_one_holders_at_a_time_and_waiting_for_it_can_be_given_up(self, tmp_path: Path) -> None:
+        async with waiting.alone(tmp_path / "lock"):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2), waiting.alone(tmp_path / "lock"):
+                    pytest.fail("it was somebody else's")
+        async with asyncio.timeout(5.0), waiting.alone(tmp_path / "lock"):
+            pass
+
+
 class TestSettings:
     def test_every_default_works(self) -> None:
         settings = read_settings({})
@@ -129,6 +167,9 @@ class TestSettings:
 
     def test_an_empty_value_is_an_unset_one(self) -> None:
         assert read_settings({"DUSTREEL_PORT": " "}).port == 8000
+
+    def test_what_our_scripts_read_is_passed_over(self) -> None:
+        assert read_settings({"DUSTREEL_PYTHON": "/usr/bin/python3"}) == read_settings({})
 
     def test_an_ipv6_host_is_bracketed(self) -> None:
         assert read_settings({"DUSTREEL_HOST": "::1"}).base_url == "http://[::1]:8000"

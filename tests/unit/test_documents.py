@@ -29,6 +29,11 @@ def test_the_committed_openapi_document_is_fresh() -> None:
     assert (ROOT / "contract" / "openapi.json").read_bytes() == document()
 
 
+def test_a_route_has_no_sql() -> None:
+    for file in (ROOT / "src" / "dustreel" / "http" / "routes").glob("*.py"):
+        assert "execute(" not in file.read_text("utf-8"), file.name
+
+
 def test_the_table_of_states_ends_what_it_begins() -> None:
     assert set(Status) == LIVE | FINAL and not LIVE & FINAL
     for moves in TRANSITIONS.values():

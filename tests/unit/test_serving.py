@@ -61,17 +61,49 @@ async def test_several_parts_are_served(api: httpx.AsyncClient) -> None:
     assert DATA[:10] in answer.content and DATA[100:110] in answer.content
 
 
-@pytest.mark.parametrize("asked", ["bytes=10240-", "bytes=99999-100000", "bytes=-0"])
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes= 0-9 ", 0, 9),
+        ("BYTES=0-9", 0, 9),
+        ("bytes=,0-9,", 0, 9),
+        ("bytes=5-9,20000-", 5, 9),  # one part is there
+        ("bytes=-0,5-9", 5, 9),
+        (f"bytes=5-{'9' * 5_000}", 5, 10_239),
+        (f"bytes=-{'9' * 5_000}", 0, 10_239),
+        (f"bytes={'0' * 5_000}5-9", 5, 9),
+    ],
+)
+async def test_a_part_may_be_asked_for_in_many_ways(api: httpx.AsyncClient, asked: str, first: int, last: int) -> None:
+    answer = await api.get(PATH, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (206, DATA[first : last + 1])
+    assert answer.headers["content-range"] == f"bytes {first}-{last}/10240"
+
+
+@pytest.mark.parametrize(
+    "asked", ["bytes=10240-", "bytes=99999-100000", "bytes=-0", "bytes=-00", "bytes=10240-,-0", f"bytes={'9' * 5_000}-"]
+)
 async def test_a_part_outside_the_file_is_told(api: httpx.AsyncClient, asked: str) -> None:
     answer = await api.get(PATH, headers={"Range": asked})
     assert (answer.status_code, answer.headers["content-range"]) == (416, "bytes */10240")
     assert answer.json()["code"] == "range_not_satisfiable"
 
 
-@pytest.mark.parametrize("asked", ["bytes=9-5", "bytes=abc", "lines=1-2", "bytes", "bytes=", "bytes=1-2-3"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("bytes=9-5", "bytes=abc", "lines=1-2", "bytes", "bytes=", "bytes=1-2-3"),
+        *("bytes=-", "bytes=,", "bytes=0-9,x", "bytes=0-9,9-5", "bytes=0 - 9", "bytes=²-³", "bytes=+1-2"),
+    ],
+)
 async def test_a_range_that_means_nothing_is_ignored(api: httpx.AsyncClient, asked: str) -> None:
-    answer = await api.get(PATH, headers={"Range": asked})
+    answer = await api.get(PATH, headers=[(b"Range", asked.encode("latin-1"))])
     assert (answer.status_code, answer.content) == (200, DATA)
+
+
+async def test_a_range_is_for_get_only_and_for_the_version_that_it_names(api: httpx.AsyncClient) -> None:
+    assert (await api.head(PATH, headers={"Range": "bytes=0-9"})).status_code == 200
+    assert (await api.get(PATH, headers={"Range": "bytes=99999-", "If-Range": '"other"'})).status_code == 200
 
 
 async def test_who_has_it_already_is_told_so(api: httpx.AsyncClient) -> None:

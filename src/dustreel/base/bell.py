@@ -34,8 +34,7 @@ class Bell:
         """Listens until told to stop, and reconnects for ever."""
         while not stopping.is_set():
             try:
-                async with await self._db.listener() as connection:
-                    await connection.execute(f"listen {CHANNEL}".encode())
+                async with await self._db.listener(CHANNEL) as connection:
                     self.listening.set()
                     await self._hear(connection, stopping)
             except (psycopg.Error, OSError) as lost:
@@ -49,4 +48,8 @@ class Bell:
             async for notify in connection.notifies(timeout=1.0):
                 topic, _, text = notify.payload.partition(":")
                 for heard in self._hearers.get(topic, ()):
-                    heard(text)
+                    try:
+                        heard(text)
+                    except Exception:
+                        # Anybody with the database may ring it, and say what no hearer understands.
+                        log.exception("the bell rang for nothing", topic=topic)

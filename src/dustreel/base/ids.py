@@ -5,6 +5,8 @@ import uuid
 from typing import Protocol
 from uuid import UUID
 
+from dustreel.base.errors import Misconfigured
+
 # Names become users under this namespace: `dustreel token alice` means the same user on every machine.
 USER_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://dustreel.dev/users")
 
@@ -36,5 +38,7 @@ def parse_uuid(text: str) -> UUID | None:
 
 
 def user_of(name_or_uuid: str) -> UUID:
-    """A UUID stays itself; any other name becomes its UUIDv5."""
+    """A UUID stays itself; any other name becomes its UUIDv5. Raises Misconfigured for a name of nothing."""
+    if not name_or_uuid.strip():
+        raise Misconfigured("USER is a UUID or a name, and was empty.")
     return parse_uuid(name_or_uuid) or uuid.uuid5(USER_NAMESPACE, name_or_uuid)

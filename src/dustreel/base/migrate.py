@@ -7,20 +7,14 @@ from importlib.resources import files
 
 import psycopg
 
-from dustreel.base.db import Connection, Database, one
-from dustreel.base.errors import Misconfigured
+from dustreel.base.db import Connection, Database, Statements, one
+from dustreel.base.errors import Misconfigured, Unavailable
+
+SQL = Statements(__package__, "migrate.sql")
 
 # Any number will do as long as nobody else takes it: two processes that start at once must not migrate at once.
 MIGRATION_LOCK = 6_401_882_377_110_021
 OLDEST_SERVER = 150_000
-
-_LEDGER = b"""
-create table if not exists schema_migrations (
-    name       text primary key,
-    sha256     text not null,
-    applied_at timestamptz not null default now()
-)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +39,38 @@ def migrations() -> list[Migration]:
 async def migrate(db: Database, *, before: Iterable[Migration] = ()) -> list[str]:
     """Apply what is missing, `before` first; returns the names of what was applied.
 
-    Raises Misconfigured when the server is too old or a file was changed after it had been applied.
+    Raises Misconfigured when the server is too old, a file was changed after it had been applied, or the server refuses what is in one;
+    Unavailable when the server goes away meanwhile.
     """
-    applied = []
-    async with db.connection(wait=30.0) as connection:
-        if connection.info.server_version < OLDEST_SERVER:
-            raise Misconfigured(f"Dustreel needs PostgreSQL 15 or newer; this server is {connection.info.server_version // 10_000}.")
-        await connection.execute("select pg_advisory_lock(%s)", (MIGRATION_LOCK,))
-        try:
-            await connection.execute(_LEDGER)
-            for migration in [*before, *migrations()]:
-                if await _apply(connection, migration):
-                    applied.append(migration.name)
-        finally:
-            await connection.execute("select pg_advisory_unlock(%s)", (MIGRATION_LOCK,))
-    return applied
+    try:
+        async with await db.dial("dustreel migrations") as connection:
+            return await _migrate(connection, [*before, *migrations()])
+    except psycopg.errors.InsufficientPrivilege as refused:
+        raise Misconfigured(f"The database user may not change the schema: {refused.diag.message_primary}.") from refused
+    except psycopg.Error as failed:
+        if failed.diag.message_primary is None or isinstance(failed, psycopg.errors.AdminShutdown | psycopg.errors.CrashShutdown):
+            raise Unavailable("The connection to the database was lost while its schema was brought up to date.") from failed
+        raise Misconfigured(f"The database's schema can't be brought up to date: {failed.diag.message_primary}.") from failed
+
+
+async def _migrate(connection: Connection, wanted: Iterable[Migration]) -> list[str]:
+    if connection.info.server_version < OLDEST_SERVER:
+        raise Misconfigured(f"Dustreel needs PostgreSQL 15 or newer; this server is {connection.info.server_version // 10_000}.")
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise Misconfigured(f"Dustreel needs a database in UTF8; this one is in {encoding}.")
+    await connection.execute(SQL["lock"], {"lock": MIGRATION_LOCK})
+    await connection.execute(SQL["make_ledger"])
+    return [migration.name for migration in wanted if await _apply(connection, migration)]
 
 
 async def _apply(connection: Connection, migration: Migration) -> bool:
-    row = await one(connection, b"select sha256 from schema_migrations where name = %(name)s", name=migration.name)
+    row = await one(connection, SQL["applied"], name=migration.name)
     if row is not None:
         if row["sha256"] != migration.sha256:
             raise Misconfigured(f"The migration {migration.name} was changed after this database had applied it.")
         return False
-    try:
-        async with connection.transaction():
-            await connection.execute(migration.sql.encode())
-            await connection.execute("insert into schema_migrations (name, sha256) values (%s, %s)", (migration.name, migration.sha256))
-    except psycopg.errors.InsufficientPrivilege as refused:
-        raise Misconfigured(f"The database user may not change the schema: {refused.diag.message_primary}.") from refused
+    async with connection.transaction():
+        await connection.execute(migration.sql.encode())
+        await connection.execute(SQL["note"], {"name": migration.name, "sha256": migration.sha256})
     return True

@@ -18,6 +18,8 @@ from dustreel.base.errors import Misconfigured
 PREFIX = "DUSTREEL_"
 # Settings that go by the names that their vendors gave them.
 VENDORS = {"replicate_api_token": "REPLICATE_API_TOKEN", "replicate_base_url": "REPLICATE_BASE_URL"}
+# What others of our programs read, and this one passes over: the Python that scripts/bootstrap.sh is to take.
+OTHERS = frozenset({"DUSTREEL_PYTHON"})
 
 
 def _rate(value: str) -> str:
@@ -128,11 +130,11 @@ def read_settings(environment: Mapping[str, str], *, dotenv: Path | None = None)
     values: dict[str, Any] = {}
     vendors = {name: field for field, name in VENDORS.items()}
     for name, value in said.items():
-        if not name.startswith(PREFIX) and name not in vendors:
+        if (not name.startswith(PREFIX) and name not in vendors) or name in OTHERS:
             continue
         field = vendors.get(name) or name.removeprefix(PREFIX).lower()
         if field not in Settings.model_fields or (field in VENDORS and name not in vendors):
-            near = difflib.get_close_matches(name, [env_name(known) for known in Settings.model_fields], n=1)
+            near = difflib.get_close_matches(name, [env_name(known) for known in Settings.model_fields], n=1, cutoff=0.75)
             raise Misconfigured(f"{name} is not a setting of Dustreel." + (f" Did you mean {near[0]}?" if near else ""))
         if value.strip():
             values[field] = value.strip()
@@ -154,4 +156,9 @@ def env_name(field: str) -> str:
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:
-    return {name: value for name, value in dotenv_values(path).items() if value is not None} if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{path} is not UTF-8.") from None

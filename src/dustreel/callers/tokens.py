@@ -27,6 +27,9 @@ PUBLIC_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDS
 KEYS_LIVE_SECONDS = 600.0
 # An unknown `kid` may be a fresh key, or an attacker who makes us fetch: at most one look in this time.
 KEYS_LOOK_AGAIN_SECONDS = 30.0
+# While they can't be fetched, one request in this time waits for another try; the others go by the old keys.
+KEYS_TRY_AGAIN_SECONDS = 5.0
+FETCH_SECONDS = 3.0
 # Two machines' clocks are rarely nearer than this.
 LEEWAY_SECONDS = 10
 LONGEST_TOKEN = 8_192
@@ -50,7 +53,7 @@ class Tokens:
     def __init__(self, rules: TokenRules, clock: Clock, client: httpx.AsyncClient) -> None:
         self._rules, self._clock, self._client = rules, clock, client
         self._keys: dict[str | None, jwt.PyJWK] = {}
-        self._fetched_at: float | None = None
+        self._fetched_at = self._failed_at = float("-inf")
         self._fetching = asyncio.Lock()
 
     async def caller(self, token: str) -> Caller:
@@ -95,26 +98,32 @@ class Tokens:
             raise InvalidToken(f"The token is not valid: {str(wrong).rstrip('.')}.") from None
 
     async def _public_key(self, kid: str | None) -> jwt.PyJWK | None:
-        if kid not in self._keys or self._age() > KEYS_LIVE_SECONDS:
+        if self._is_due(kid) and not (kid in self._keys and self._fetching.locked()):
             async with self._fetching:
-                if self._age() > (KEYS_LIVE_SECONDS if kid in self._keys else KEYS_LOOK_AGAIN_SECONDS):
+                if self._is_due(kid):
                     await self._fetch()
-        return self._keys.get(kid)
+        key = self._keys.get(kid)
+        if key is None and self._failed_at > self._fetched_at:
+            raise Unavailable("The sign-in keys can't be fetched for the moment. Try again shortly.")
+        return key
 
-    def _age(self) -> float:
-        return float("inf") if self._fetched_at is None else self._clock.monotonic() - self._fetched_at
+    def _is_due(self, kid: str | None) -> bool:
+        """Whether a fetch may help: the keys are old, or this one is not among them, and no fetch has just failed."""
+        now = self._clock.monotonic()
+        old_after = KEYS_LIVE_SECONDS if kid in self._keys else KEYS_LOOK_AGAIN_SECONDS
+        return now - self._fetched_at > old_after and now - self._failed_at > KEYS_TRY_AGAIN_SECONDS
 
     async def _fetch(self) -> None:
         assert self._rules.jwks_url is not None
         try:
-            answer = await self._client.get(self._rules.jwks_url, timeout=3.0)
+            async with asyncio.timeout(FETCH_SECONDS):
+                answer = await self._client.get(self._rules.jwks_url)
             answer.raise_for_status()
             keys = jwt.PyJWKSet.from_dict(answer.json()).keys
-        except (httpx.HTTPError, jwt.PyJWTError, ValueError, AttributeError) as failed:
-            log.warning("the JWKS could not be fetched", url=self._rules.jwks_url, error=str(failed))
-            if self._keys:
-                return  # yesterday's keys beat locking everybody out
-            raise Unavailable("The sign-in keys can't be fetched for the moment. Try again shortly.") from failed
+        except (httpx.HTTPError, TimeoutError, jwt.PyJWTError, ValueError, AttributeError) as failed:
+            log.warning("the JWKS could not be fetched", url=self._rules.jwks_url, error=str(failed) or type(failed).__name__)
+            self._failed_at = self._clock.monotonic()
+            return
         self._fetched_at = self._clock.monotonic()
         self._keys = {key.key_id: key for key in keys}
         if len(keys) == 1:

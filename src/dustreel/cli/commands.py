@@ -16,8 +16,8 @@ from rich.table import Table
 from dustreel import dust, jobs
 from dustreel.base import log
 from dustreel.base.clock import stamp
-from dustreel.base.db import Database, one
-from dustreel.base.errors import DomainError, Misconfigured
+from dustreel.base.db import Database
+from dustreel.base.errors import Misconfigured
 from dustreel.base.ids import RandomIds, parse_uuid, user_of
 from dustreel.base.settings import Settings, env_name, read_settings
 from dustreel.base.vocabulary import Dust, Mode
@@ -32,15 +32,6 @@ app.add_typer(keys_app, name="keys")
 
 User = Annotated[str, typer.Argument(metavar="USER", help="A UUID, or a name (which becomes a UUIDv5).")]
 Live = Annotated[bool, typer.Option("--live", help="Live DUST and keys instead of test ones.")]
-
-
-def main() -> None:
-    """The entry point: one sentence and a non-zero exit where the operator can do something, never a traceback."""
-    try:
-        app()
-    except (Misconfigured, DomainError) as wrong:
-        print(f"dustreel: {wrong}", file=sys.stderr)
-        raise SystemExit(1) from None
 
 
 @app.command()
@@ -131,6 +122,8 @@ def grant(
     reference: Annotated[str | None, typer.Option(help="A name for this grant; given twice, it is granted once.")] = None,
 ) -> None:
     """Give a user DUST, and print the new balance."""
+    if reference is not None and dust.is_reserved(reference):
+        raise Misconfigured(f"{reference!r} is a name that the house itself gives: choose another reference.")
     settings = _settings()
 
     async def run() -> None:
@@ -163,7 +156,8 @@ def audit() -> None:
     """Check every invariant of jobs, DUST and videos in the database; exit 1 at the first that does not hold."""
 
     async def run() -> None:
-        async with _database(_settings()) as db, db.transaction() as connection:
+        # A large ledger takes a while, and so does whoever reads this page by page.
+        async with _database(_settings()) as db, db.unhurried("dustreel audit") as connection, connection.transaction():
             async for finding in jobs.audit(connection):
                 print(f"{'ok  ' if finding.holds else 'FAIL'}  {finding.invariant}" + (f": {finding.detail}" if finding.detail else ""))
                 if not finding.holds:
@@ -188,9 +182,8 @@ def doctor() -> None:
     async def run() -> None:
         serving.prepare_home(settings)
         async with running_service(settings) as service, service.db.connection() as connection:
-            row = await one(connection, b"show server_version")
-            assert row is not None
-            print(f"\nDatabase: PostgreSQL {row['server_version']}, schema up to date.\nStorage: {settings.media_url}\nAll is well.")
+            version = connection.info.parameter_status("server_version")
+            print(f"\nDatabase: PostgreSQL {version}, schema up to date.\nStorage: {settings.media_url}\nAll is well.")
 
     _run(run())
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -10,13 +11,14 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from uuid import UUID
 
-import psutil
 import uvicorn
 
 from dustreel.base.errors import Misconfigured
 from dustreel.base.log import logger
 from dustreel.base.settings import Settings
+from dustreel.base.waiting import uncut
 from dustreel.http import GuardedProtocol, build_app
 from dustreel.wiring import Service, running_service
 from dustreel.worker import Crew, Foreman, Pace
@@ -28,6 +30,10 @@ ANSWERS_FINISH_SECONDS = 2
 # Callers with a request or a reused connection under way are answered 503 for so long, rather than cut off.
 DRAIN_SECONDS = 0.5
 BACKLOG = 2_048
+# A worker's start is a few statements; in the middle of it, it could not be stopped.
+STARTS_SECONDS = 2.0
+# In a worker's scratch folder.
+LOCK = "lock"
 # Longer than a browser or a proxy keeps an idle connection, so that they close first and no request meets a closing one.
 KEEP_ALIVE_SECONDS = 75
 
@@ -41,12 +47,13 @@ async def serve(settings: Settings, *, with_worker: bool, ready: Ready) -> None:
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     async with AsyncExitStack() as stack:
         stack.callback(listener.close)
-        stopping = _stop_signals()
-        service = await stack.enter_async_context(running_service(settings))
-        if with_worker:
-            await stack.enter_async_context(working(service))
-        failed = await stack.enter_async_context(_answering(service, listener))
-        await ready(service)
+        stopping, failed = _stop_signals(), asyncio.Event()
+        async with _given_up(stopping):
+            service = await stack.enter_async_context(running_service(settings))
+            if with_worker:
+                await stack.enter_async_context(working(service))
+            failed = await stack.enter_async_context(_answering(service, listener))
+            await ready(service)
         await _first(stopping.wait(), failed.wait())
         log.info("stopping")
 
@@ -54,9 +61,12 @@ async def serve(settings: Settings, *, with_worker: bool, ready: Ready) -> None:
 async def work(settings: Settings) -> None:
     """Only the worker, until a signal. Raises Misconfigured."""
     prepare_home(settings)
-    stopping = _stop_signals()
-    async with running_service(settings) as service, working(service):
-        log.info("the worker is running")
+    async with AsyncExitStack() as stack:
+        stopping = _stop_signals()
+        async with _given_up(stopping):
+            service = await stack.enter_async_context(running_service(settings))
+            await stack.enter_async_context(working(service))
+            log.info("the worker is running")
         await stopping.wait()
         log.info("stopping")
 
@@ -64,32 +74,36 @@ async def work(settings: Settings) -> None:
 @asynccontextmanager
 async def working(service: Service) -> AsyncIterator[None]:
     """A worker in this process."""
-    settings = service.settings
-    crew = Crew(
-        worker_id=service.ids.uuid(),
-        db=service.db,
-        registry=service.registry,
-        album=service.album,
-        store=service.store,
-        bench=service.bench,
-        ids=service.ids,
-        clock=service.clock,
-        deadlines=service.deadlines,
-        max_upscale=settings.max_upscale,
-        hooks_url=settings.hooks_url,
-        scratch=_scratch(settings),
-    )
-    pace = Pace(settings.beat_seconds, settings.dead_after_seconds, settings.job_ttl_hours * 3_600)
-    foreman = Foreman(crew, service.bell, lanes=service.lanes, pace=pace)
-    await foreman.start()
-    warming = asyncio.gather(service.registry.warm(), service.bench.warm())
-    try:
-        yield
-    finally:
-        warming.cancel()
-        await asyncio.gather(warming, return_exceptions=True)
-        await foreman.stop()
-        await asyncio.to_thread(shutil.rmtree, crew.scratch, ignore_errors=True)
+    settings, worker_id = service.settings, service.ids.uuid()
+    with scratch_folder(settings.home.absolute() / "scratch", worker_id) as scratch:
+        crew = Crew(
+            worker_id=worker_id,
+            db=service.db.patient(),
+            registry=service.registry,
+            album=service.album,
+            store=service.store,
+            bench=service.bench,
+            ids=service.ids,
+            clock=service.clock,
+            deadlines=service.deadlines,
+            max_upscale=settings.max_upscale,
+            hooks_url=settings.hooks_url,
+            scratch=scratch,
+        )
+        pace = Pace(settings.beat_seconds, settings.dead_after_seconds, settings.job_ttl_hours * 3_600)
+        foreman = Foreman(crew, service.bell, lanes=service.lanes, pace=pace)
+        try:
+            await uncut(foreman.start(), within=STARTS_SECONDS)
+        except asyncio.CancelledError:
+            await foreman.stop()
+            raise
+        warming = asyncio.gather(service.registry.warm(), service.bench.warm())
+        try:
+            yield
+        finally:
+            warming.cancel()
+            await asyncio.gather(warming, return_exceptions=True)
+            await foreman.stop()
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -124,16 +138,36 @@ def prepare_home(settings: Settings) -> None:
         raise Misconfigured(f"The data folder {home} can't be used: {failed.strerror}. Set DUSTREEL_HOME to one that can.") from failed
 
 
-def _scratch(settings: Settings) -> Path:
-    """A folder for this process's files under way; those of processes that are gone are removed."""
-    base = settings.home.absolute() / "scratch"
+@contextlib.contextmanager
+def scratch_folder(base: Path, worker_id: UUID) -> Generator[Path]:
+    """A folder for a worker's files under way. Those of workers that are gone are removed.
+
+    A lock tells whether its owner lives. A process id does not: two containers on one data folder are both number 1.
+    """
     base.mkdir(exist_ok=True)
     for folder in base.iterdir():
-        if not folder.name.isdigit() or not psutil.pid_exists(int(folder.name)) or int(folder.name) == os.getpid():
+        if not folder.name.startswith(".") and _is_left(folder):
             shutil.rmtree(folder, ignore_errors=True)
-    own = base / str(os.getpid())
-    own.mkdir()
-    return own
+    # Others see it under its name only once it is locked.
+    fresh, own = base / f".{worker_id}", base / str(worker_id)
+    fresh.mkdir()
+    with (fresh / LOCK).open("ab") as lock:
+        with contextlib.suppress(OSError):  # a file system without locks: then nobody removes anybody's
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        fresh.rename(own)
+        try:
+            yield own / "files"
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
+
+
+def _is_left(folder: Path) -> bool:
+    try:
+        with (folder / LOCK).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 class _Server(uvicorn.Server):
@@ -177,6 +211,27 @@ async def _drained(server: uvicorn.Server) -> None:
     until = asyncio.get_running_loop().time() + DRAIN_SECONDS
     while server.server_state.connections and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 - uvicorn keeps a mere set
         await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def _given_up(stopping: asyncio.Event) -> AsyncIterator[None]:
+    """A start that is cut off, wherever it stands, when the word to stop comes first. What has begun is stopped by its own exits."""
+    try:
+        async with asyncio.timeout(None) as start:
+
+            async def hear() -> None:
+                await stopping.wait()
+                start.reschedule(asyncio.get_running_loop().time())
+
+            hearing = asyncio.create_task(hear(), name="told to stop while starting")
+            try:
+                yield
+            finally:
+                hearing.cancel()
+    except TimeoutError:
+        if not start.expired():
+            raise
+        log.info("told to stop while starting")
 
 
 def _stop_signals() -> asyncio.Event:

@@ -1,5 +1,6 @@
 """What `dustreel serve` prints when it is ready, and the video that it makes on the first start."""
 
+import shlex
 from importlib.resources import as_file, files
 from uuid import UUID
 
@@ -23,21 +24,21 @@ _TEXT = """
 
   Make a video:
 
-    export DUSTREEL_KEY={key}
+    KEY={key}
 
-    curl -s {url}/videos/generate -H "Authorization: Bearer $DUSTREEL_KEY" -H 'Content-Type: application/json' \\
+    curl -s {url}/videos/generate -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' \\
       -d '{{"user_id": "{user}", "prompt": "A cat playing piano in a jazz club",
            "duration": "short", "resolution": "hd_720p", "aspect_ratio": "16:9"}}'
 
-    curl -s {url}/videos/jobs/JOB_ID/status -H "Authorization: Bearer $DUSTREEL_KEY"
-    curl -s {url}/videos/jobs/JOB_ID/result -H "Authorization: Bearer $DUSTREEL_KEY"
+    curl -s {url}/videos/jobs/JOB_ID/status -H "Authorization: Bearer $KEY"
+    curl -s {url}/videos/jobs/JOB_ID/result -H "Authorization: Bearer $KEY"
 
   Animate a picture:
 
-    curl -s {url}/uploads -H "Authorization: Bearer $DUSTREEL_KEY" -H 'Content-Type: image/jpeg' \\
+    curl -s {url}/uploads -H "Authorization: Bearer $KEY" -H 'Content-Type: image/jpeg' \\
       --data-binary @{picture}
 
-    curl -s {url}/videos/animate -H "Authorization: Bearer $DUSTREEL_KEY" -H 'Content-Type: application/json' \\
+    curl -s {url}/videos/animate -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' \\
       -d '{{"user_id": "{user}", "image_url": "URL_OF_THE_UPLOAD", "prompt": "Slowly zoom in",
            "duration": "short", "resolution": "hd_720p"}}'
 
@@ -49,7 +50,7 @@ async def welcome(service: Service) -> None:
     """Print where things are and how to begin; make the first video where there is none yet."""
     user, key = await development_key(service.db, service.ids, service.settings.home.absolute())
     with as_file(files("dustreel") / "assets" / "sample.jpg") as picture:
-        print(_TEXT.format(url=service.settings.base_url, user=user, key=key, picture=picture), flush=True)
+        print(_TEXT.format(url=service.settings.base_url, user=user, key=key, picture=shlex.quote(str(picture))), flush=True)
     await _first_video(service, user)
 
 

@@ -1,5 +1,7 @@
 """Reading the ledger, and granting. Holding, capturing, releasing and refunding happen inside a job's own transitions, in SQL."""
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +13,10 @@ from dustreel.base.errors import DomainError
 from dustreel.base.vocabulary import Dust, Mode
 
 SQL = Statements(__package__, "dust.sql")
+
+# So the migrations name what a newcomer's account begins with.
+STARTING = "starting"
+_KEY = re.compile(r"key:[0-9a-f]{64}")
 
 
 class EntryKind(StrEnum):
@@ -31,7 +37,13 @@ class InsufficientDust(DomainError):
 
     @property
     def extra(self) -> Mapping[str, object]:
-        return {"balance": self._available, "price": self._price}
+        # What can be spent is what the caller has to know; `available` is its name at /me, where `balance` counts what is held too.
+        return {"balance": self._available, "available": self._available, "price": self._price}
+
+
+class GrantKeyReused(DomainError):
+    code = "idempotency_key_reused"
+    sentence = "This Idempotency-Key was used with another grant. Use a fresh key for a fresh grant."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +77,24 @@ async def balance(db: Connection, user_id: UUID, mode: Mode, *, starting: Dust) 
     return Account(Dust(row["wallet"]), Dust(row["held"]))
 
 
-async def grant(db: Connection, user_id: UUID, mode: Mode, amount: Dust, *, reference: str | None, starting: Dust) -> Entry | None:
-    """Give a user DUST; within the caller's transaction. With a reference it is given once: None means that it had been given before."""
+def is_reserved(reference: str) -> bool:
+    """Whether only the house gives grants of this name: a newcomer's first, and those that an Idempotency-Key names."""
+    return reference == STARTING or _KEY.fullmatch(reference) is not None
+
+
+async def grant(
+    db: Connection, user_id: UUID, mode: Mode, amount: Dust, *, reference: str | None, key: str | None = None, starting: Dust
+) -> Entry | None:
+    """Give a user DUST; within the caller's transaction. With a reference it is given once: None means that it had been given before.
+
+    `key` is the request's Idempotency-Key, which stands in for a reference. Raises GrantKeyReused where it came with another grant.
+    """
+    if reference is None and key is not None:
+        reference = "key:" + hashlib.sha256(key.encode()).hexdigest()
+        await one(db, SQL["lock_reference"], reference=reference)
+        for given in await every(db, SQL["granted_as"], reference=reference):
+            if (given["user_id"], given["mode"], given["amount"]) != (user_id, mode, amount):
+                raise GrantKeyReused
     await balance(db, user_id, mode, starting=starting)
     row = await one(db, SQL["grant"], user_id=user_id, mode=mode, amount=amount, reference=reference)
     assert row is not None

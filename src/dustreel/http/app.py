@@ -1,5 +1,6 @@
 """The API, put together: routes, error handlers, CORS, the documentation."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,14 +12,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import dustreel
 from dustreel.base.errors import DomainError
 from dustreel.base.settings import split
 from dustreel.http.asked import MalformedRequest, MethodNotAllowed, NotFound, RangeNotSatisfiable
 from dustreel.http.describe import MODELS
-from dustreel.http.envelope import Counts, Envelope, Safety
+from dustreel.http.envelope import Counts, Envelope
 from dustreel.http.failures import problem
 from dustreel.http.hot import HotReads
 from dustreel.http.media import media_route
@@ -46,10 +47,9 @@ ACCEPTED = ["Authorization", "Content-Type", "Idempotency-Key", "Prefer", "X-Use
 def build_app(service: Service) -> ASGIApp:
     """The whole application: counted and numbered, the hot reads first, the rest behind CORS."""
     api = build_api(service)
-    counts = Counts(api.state.metrics)
     origins = list(split(service.settings.cors_origins))
-    rest = CORSMiddleware(
-        Safety(api),
+    cors = partial(
+        CORSMiddleware,
         allow_origins=origins,
         allow_methods=["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"],
         allow_headers=ACCEPTED,
@@ -57,8 +57,8 @@ def build_app(service: Service) -> ASGIApp:
         max_age=86_400,
     )
     to_any = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": ", ".join(EXPOSED)}
-    hot = HotReads(rest, api, status=jobs.status, active=jobs.active, cors=to_any if origins == ["*"] else None)
-    return Envelope(hot, counts, service.stopping)
+    hot = HotReads(cors(api), api, status=jobs.status, active=jobs.active, cors=to_any if origins == ["*"] else None)
+    return Envelope(hot, Counts(api.state.metrics), service.stopping, cors)
 
 
 def build_api(service: Service | None) -> FastAPI:
@@ -74,6 +74,7 @@ def build_api(service: Service | None) -> FastAPI:
     api.state.service, api.state.metrics = service, CollectorRegistry()
     api.add_exception_handler(DomainError, _tell)
     api.add_exception_handler(HTTPException, _tell_http)
+    api.add_exception_handler(Exception, _tell_nothing)
     for resource in (submit, jobs, videos, account, uploads, health, docs, hooks):
         # Not include_router, which hides its routes from `_allowed`.
         api.router.routes.extend(resource.router.routes)
@@ -95,6 +96,16 @@ async def _tell_http(request: Request, error: Exception) -> Response:
     kinds: dict[int, type[DomainError]] = {404: NotFound, 405: MethodNotAllowed, 416: RangeNotSatisfiable}
     headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
     return problem(request, kinds.get(error.status_code, MalformedRequest)(), headers)
+
+
+async def _tell_nothing(request: Request, error: Exception) -> Response:
+    """Where our own code broke. The framework raises the error again whatever is said here, and the envelope answers it."""
+    return _Nothing()
+
+
+class _Nothing(Response):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pass
 
 
 def _allowed(request: Request) -> str:

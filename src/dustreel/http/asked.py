@@ -4,6 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from dustreel.base.errors import DomainError
 
+# Who has more to mend is sending something else than what is asked for here; a body of 256 KiB has room for 20,000 fields.
+TOLD_AT_MOST = 20
+# Names are repeated in the answer; the longest that is known is a third of this.
+NAME_AT_MOST = 80
+
 
 class MalformedJson(DomainError):
     code = "malformed_json"
@@ -66,16 +71,25 @@ class Internal(DomainError):
     code = "internal"
     sentence = "Something went wrong on our side. Try again; with the same Idempotency-Key nothing is made twice."
 
+    @property
+    def retry_after(self) -> int:
+        return 5
+
 
 class Invalid(DomainError):
-    """Fields that do not fit the schema: all of them are told."""
+    """Fields that do not fit the schema: the first twenty are told, and how many more there are."""
 
     code = "validation_error"
 
-    def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
-        """`errors`: (field, message) pairs, at least one; a field is written like `reference_person.person_id`."""
-        super().__init__("; ".join(f"{field}: {message}" if field else message for field, message in errors[:3]))
-        self._errors = list(errors)
+    def __init__(self, errors: Sequence[tuple[str, str]], *, more: int = 0) -> None:
+        """`errors`: (field, message) pairs, at least one; a field is written like `reference_person.person_id`.
+
+        `more`: how many besides them were found.
+        """
+        told = [(field if len(field) <= NAME_AT_MOST else field[:NAME_AT_MOST] + "…", message) for field, message in errors[:TOLD_AT_MOST]]
+        super().__init__("; ".join(f"{field}: {message}" if field else message for field, message in told[:3]))
+        more += max(0, len(errors) - TOLD_AT_MOST)
+        self._errors = [*told, ("", f"and {more:,} more")] if more else told
 
     @property
     def extra(self) -> Mapping[str, object]:

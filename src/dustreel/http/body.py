@@ -23,7 +23,8 @@ def check_announced_size(request: Request, at_most: int) -> None:
     announced = request.headers.get("content-length")
     if announced is None:
         return
-    if not (announced.isascii() and announced.isdigit()):
+    # Thousands of zeros are digits too, and more than int() takes.
+    if not (announced.isascii() and announced.isdigit()) or len(announced) > 20:
         raise MalformedRequest("The Content-Length is not a number.")
     if int(announced) > at_most:
         raise PayloadTooLarge(f"The body is larger than {at_most >> 10:,} KiB.")

@@ -46,10 +46,12 @@ def on_behalf(request: Request, caller: Caller, *, named: UUID | None) -> Acting
     """
     header = request.headers.get(ON_BEHALF_OF)
     user_id = named
-    if user_id is None and header is not None:
+    if header is not None:
         user_id = parse_uuid(header.strip())
         if user_id is None:
             raise InvalidUserId([("X-User-Id", "must be a UUID")])
+        if named not in (None, user_id):
+            raise InvalidUserId([("X-User-Id", "names another user than the body's user_id")])
     if user_id is None:
         if caller.acts_for_others:
             raise InvalidUserId([("X-User-Id", "A service key names the user that it acts for, in the body's user_id or in X-User-Id.")])

@@ -26,6 +26,12 @@ _LIST_PARAMETERS: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
+_RATE_HEADERS = {
+    "RateLimit-Policy": 'What was reached: `"default";q=120;w=60` is requests in seconds, `"active-jobs";q=20` jobs at once.',
+    "RateLimit": "What is left of it, and after how many seconds there may be more.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     summary: str
@@ -113,7 +119,7 @@ OPERATIONS: dict[str, Operation] = {
     "dust_entries": Operation("List DUST entries", "Newest first.", schemas.DustEntries, _CALLER, query=tuple(_PAGE_PARAMETERS)),
     "grant": Operation(
         "Grant DUST",
-        "Admin keys only. With a `reference`, or an Idempotency-Key, it is given once.",
+        "Admin keys only. With a `reference`, or else by its Idempotency-Key, it is given once.",
         schemas.Granted,
         (*_CALLER, *_BODY),
         status=200,
@@ -179,8 +185,10 @@ def _failure(status: int) -> dict[str, Any]:
     }
     if status == 401:
         answer["headers"] = {"WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}}}
-    if status in (429, 503):
+    if status in (429, 500, 503):
         answer["headers"] = {"Retry-After": {"description": "Seconds until trying again makes sense.", "schema": {"type": "integer"}}}
+    if status == 429:
+        answer["headers"] |= {name: {"description": text, "schema": {"type": "string"}} for name, text in _RATE_HEADERS.items()}
     return answer
 
 
@@ -196,6 +204,8 @@ def _problem_example(status: int, code: str, title: str) -> dict[str, Any]:
         "code": code,
         "request_id": "01JD8K7WZ4T4V0Q5X3N9",
     }
+    if status == 402:
+        example |= {"balance": 4, "available": 4, "price": 10}
     return example
 
 

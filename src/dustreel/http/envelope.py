@@ -3,13 +3,14 @@
 import asyncio
 import random
 import time
+from collections.abc import Callable, Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dustreel.base.errors import Unavailable
+from dustreel.base.errors import DomainError, Unavailable
 from dustreel.base.log import logger
 from dustreel.http.asked import Internal
 from dustreel.http.failures import problem
@@ -41,10 +42,18 @@ class Counts:
 
 
 class Envelope:
-    """Outermost: a request's id, and its count. Once the process stops, what still comes is told to come back."""
+    """Outermost: a request's id, its count, and an answer whatever happens within.
 
-    def __init__(self, app: ASGIApp, counts: Counts, stopping: asyncio.Event) -> None:
+    Once the process stops, what still comes is told to come back. Where our own code broke, one log line tells how and the caller is told
+    that it did; where half an answer is out, only cutting the connection tells it.
+    """
+
+    def __init__(self, app: ASGIApp, counts: Counts, stopping: asyncio.Event, cors: Callable[[ASGIApp], ASGIApp] | None = None) -> None:
+        """`cors` wraps what is answered here: without it a browser shows another origin's page a network error instead."""
         self._app, self._counts, self._stopping = app, counts, stopping
+        leaving = _saying(Unavailable("This process is stopping. Try again shortly."), {"Connection": "close"})
+        broken = _saying(Internal())
+        self._leaving, self._broken = (leaving, broken) if cors is None else (cors(leaving), cors(broken))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,43 +62,31 @@ class Envelope:
         # For finding a request's log lines, not for keeping secrets: no need for the system's randomness.
         request_id = f"{random.getrandbits(80):020x}"
         scope.setdefault("state", {})["request_id"] = request_id
-        began = time.perf_counter()
+        began, begun = time.perf_counter(), False
 
         async def send_with_id(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
                 self._counts.count(scope, message["status"], time.perf_counter() - began)
             await send(message)
 
-        if self._stopping.is_set():
-            leaving = Unavailable("This process is stopping. Try again shortly.")
-            await problem(Request(scope), leaving, {"Connection": "close"})(scope, receive, send_with_id)
-        else:
-            await self._app(scope, receive, send_with_id)
+        app = self._leaving if self._stopping.is_set() else self._app
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await app(scope, receive, send_with_id)
+        except Exception:
+            log.exception("a request broke", method=scope["method"], path=scope["path"])
+            # The server cuts the connection where an answer has begun and not ended; to raise would only have it log all this again.
+            if not begun:
+                await self._broken(scope, receive, send_with_id)
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
 
 
-class Safety:
-    """Innermost: where our own code broke there is an answer, and a log line that tells how."""
+def _saying(error: DomainError, headers: Mapping[str, str] | None = None) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await problem(Request(scope), error, headers)(scope, receive, send)
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        begun = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        with structlog.contextvars.bound_contextvars(request_id=scope["state"]["request_id"]):
-            try:
-                await self._app(scope, receive, send_and_note)
-            except Exception:
-                log.exception("a request broke", method=scope["method"], path=scope["path"])
-                if begun:
-                    raise  # half an answer is out: only cutting the connection tells the caller
-                await problem(Request(scope), Internal())(scope, receive, send)
+    return app

@@ -3,8 +3,10 @@
 The body is RFC 9457's `application/problem+json` with the contract's habit on top: `success: false` and `error`, the sentence.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import orjson
 from starlette.requests import Request
@@ -14,8 +16,12 @@ from dustreel import callers, dust, jobs, media, providers, videos
 from dustreel.base import errors
 from dustreel.base.errors import DomainError
 from dustreel.http import asked
+from dustreel.jobs import hooks
 
 PROBLEM_JSON = "application/problem+json"
+
+# What a URI's path may hold as it is (RFC 3986), and the percent sign of one that was never decoded.
+_PATH = "/:@!$&'()*+,;=~%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,9 @@ FAILURES: dict[type[DomainError], Failure] = {
     asked.UserMismatch: Failure(403, "You may act for yourself only"),
     asked.Forbidden: Failure(403, "Not allowed"),
     errors.NotYours: Failure(403, "This belongs to somebody else"),
+    hooks.Unverified: Failure(403, "This webhook is not its provider's"),
     asked.NotFound: Failure(404, "Not found"),
+    hooks.NoSuchHook: Failure(404, "Not found"),
     jobs.JobNotFound: Failure(404, "No such job"),
     jobs.JobExpired: Failure(404, "Jobs are kept for 24 hours after completion"),
     videos.VideoNotFound: Failure(404, "No such video"),
@@ -58,6 +66,7 @@ FAILURES: dict[type[DomainError], Failure] = {
     media.ImageTooLarge: Failure(422, "The picture is too large"),
     providers.UnsupportedCombination: Failure(422, "Nobody can make this"),
     jobs.IdempotencyKeyReused: Failure(422, "The Idempotency-Key was used before"),
+    dust.GrantKeyReused: Failure(422, "The Idempotency-Key was used before"),
     callers.RateLimited: Failure(429, "Too many requests"),
     jobs.TooManyActiveJobs: Failure(429, "Too many jobs at once"),
     asked.Internal: Failure(500, "Something went wrong here"),
@@ -73,7 +82,8 @@ def problem(request: Request, error: DomainError, headers: Mapping[str, str] | N
         "title": failure.title,
         "status": failure.status,
         "detail": error.detail,
-        "instance": request.url.path,
+        # Not request.url, which raises over a query that is no UTF-8: an answer to a failure must not fail.
+        "instance": quote(request.scope["path"], safe=_PATH, errors="replace"),
         "success": False,
         "error": error.detail,
         "code": error.code,
@@ -82,11 +92,23 @@ def problem(request: Request, error: DomainError, headers: Mapping[str, str] | N
     }
     sent = dict(headers or {})
     if failure.status == 401:
-        sent["WWW-Authenticate"] = "Bearer" if isinstance(error, callers.Unauthenticated) else f'Bearer error="{error.code}"'
+        # RFC 6750, section 3.1, has one code for every token that is not good.
+        sent["WWW-Authenticate"] = "Bearer" if isinstance(error, callers.Unauthenticated) else 'Bearer error="invalid_token"'
+    # draft-ietf-httpapi-ratelimit-headers: the quota and its window in seconds or its unit, what is left of it, and when to look again.
     if isinstance(error, callers.RateLimited):
-        # draft-ietf-httpapi-ratelimit-headers: the quota and its window in seconds, and what is left of it.
         sent["RateLimit-Policy"] = f'"default";q={error.quota};w={error.window}'
         sent["RateLimit"] = f'"default";r=0;t={error.retry_after}'
+    elif isinstance(error, jobs.TooManyActiveJobs):
+        sent["RateLimit-Policy"] = f'"active-jobs";q={error.quota};qu="concurrent-requests"'
+        sent["RateLimit"] = f'"active-jobs";r=0;t={error.retry_after}'
     if error.retry_after is not None:
         sent["Retry-After"] = str(error.retry_after)
-    return Response(orjson.dumps(body), failure.status, sent, PROBLEM_JSON)
+    return Response(_utf8(body), failure.status, sent, PROBLEM_JSON)
+
+
+def _utf8(body: Mapping[str, object]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        # A caller's JSON may name a field by half of a surrogate pair, which UTF-8 can't say.
+        return json.dumps(body, ensure_ascii=False).encode(errors="replace")

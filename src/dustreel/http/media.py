@@ -24,7 +24,7 @@ CACHE = "public, max-age=31536000, immutable"
 TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "vtt": "text/vtt; charset=utf-8"}
 
 # RFC 9110, section 14.1.2.
-_RANGES = re.compile(r"bytes=\s*(\d+-\d*|-\d+)(\s*,\s*(\d+-\d*|-\d+))*\s*", re.IGNORECASE)
+_RANGE = re.compile(r"([0-9]+)-([0-9]*)|-([0-9]+)")
 
 
 def media_route(root: Path, problem: Problem) -> Route:
@@ -45,9 +45,10 @@ def media_route(root: Path, problem: Problem) -> Route:
         if _is_fresh(request.headers, response.headers):
             kept = {name: value for name, value in response.headers.items() if name not in ("content-length", "content-type")}
             return Response(status_code=304, headers=kept)
-        if not _ranges_make_sense(request.headers.get("range"), found.st_size):
+        parts = _parts(request.headers["range"], found.st_size) if _wants_parts(request, response.headers) else None
+        if parts == []:
             return problem(request, RangeNotSatisfiable(), {"Content-Range": f"bytes */{found.st_size}"})
-        _drop_unreadable_range(request)
+        _ask(request, parts)
         return response
 
     return Route("/media/{key:path}", serve, methods=["GET"], name="media")
@@ -85,20 +86,43 @@ def _is_fresh(asked: Headers, have: Mapping[str, str]) -> bool:
     return asked.get("if-modified-since") == have["last-modified"]
 
 
-def _ranges_make_sense(header: str | None, size: int) -> bool:
-    """False when a well-formed range begins outside the file."""
-    if header is None or not _RANGES.fullmatch(header):
-        return True
-    starts = [part.strip().partition("-")[0] for part in header.partition("=")[2].split(",")]
-    return all(not start or int(start) < size for start in starts) and not header.rstrip().endswith("=-0")
+def _wants_parts(request: Request, have: Mapping[str, str]) -> bool:
+    """Whether Range is heeded at all: for GET only, and not where If-Range names another version (RFC 9110, sections 13.1.5 and 14.2)."""
+    version = request.headers.get("if-range")
+    return request.method == "GET" and "range" in request.headers and version in (None, have["etag"], have["last-modified"])
 
 
-def _drop_unreadable_range(request: Request) -> None:
-    """A Range that means nothing is ignored, as RFC 9110 asks; Starlette would answer 400."""
-    header = request.headers.get("range")
-    if header is None:
-        return
-    parts = [part.strip().partition("-") for part in header.partition("=")[2].split(",")]
-    backwards = any(start.isdigit() and end.isdigit() and int(start) > int(end) for start, _, end in parts)
-    if backwards or not _RANGES.fullmatch(header):
-        request.scope["headers"] = [(name, value) for name, value in request.scope["headers"] if name != b"range"]
+def _parts(header: str, size: int) -> list[tuple[int, int]] | None:
+    """First and last byte of every part that is asked for and there; None where the header means nothing and is to be ignored."""
+    unit, _, ranges = header.partition("=")
+    asked = [part.strip(" \t") for part in ranges.split(",")]
+    found = [_RANGE.fullmatch(part) for part in asked if part]
+    if unit.strip().lower() != "bytes" or not found:
+        return None
+    parts: list[tuple[int, int]] = []
+    for match in found:
+        if match is None:
+            return None
+        first, last, suffix = match.groups()
+        if suffix is not None:
+            part = (max(0, size - _number(suffix)), size - 1)
+        else:
+            part = (_number(first), min(_number(last), size - 1) if last else size - 1)
+            if last and _number(last) < _number(first):
+                return None
+        if part[0] < size:
+            parts.append(part)
+    return parts
+
+
+def _number(digits: str) -> int:
+    """What has more digits than any file has bytes is cut to that many: int() refuses thousands."""
+    return int(digits.lstrip("0")[:20] or "0")
+
+
+def _ask(request: Request, parts: list[tuple[int, int]] | None) -> None:
+    """Put the Range as we understood it in place of what was sent: Starlette answers 400 or 416 where it understands another."""
+    headers = [(name, value) for name, value in request.scope["headers"] if name != b"range"]
+    if parts:
+        headers.append((b"range", b"bytes=" + b",".join(b"%d-%d" % part for part in parts)))
+    request.scope["headers"] = headers

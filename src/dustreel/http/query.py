@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from dustreel.http.asked import Invalid
+from dustreel.http.asked import NAME_AT_MOST, TOLD_AT_MOST, Invalid
 
 type Reader = Callable[[str], Any]
 
@@ -45,10 +45,12 @@ def read_query(request: Request, readers: Mapping[str, Reader], defaults: Mappin
     values = dict(defaults)
     errors: list[tuple[str, str]] = []
     seen: set[str] = set()
+    strangers = 0
     for name, text in request.query_params.multi_items():
         if name not in readers:
             # A credential or a cache-buster that somebody put here is none of ours, and `?token=` is ignored by design.
-            near = difflib.get_close_matches(name, readers, n=1)
+            strangers += 1
+            near = difflib.get_close_matches(name, readers, n=1) if strangers <= TOLD_AT_MOST and len(name) <= NAME_AT_MOST else []
             if near:
                 errors.append((name, f"is not a parameter here; did you mean {near[0]}?"))
         elif name in seen:

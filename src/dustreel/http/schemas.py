@@ -216,4 +216,8 @@ class Problem(BaseModel):
     error: str
     code: str
     request_id: str
-    errors: list[FieldError] = Field(default=[], description="For 422: every field that does not fit.")
+    errors: list[FieldError] = Field(default=[], description="For 422: the fields that do not fit; the first twenty, and how many more.")
+    balance: int | None = Field(None, description="For 402: the DUST that can be spent, which is `available` at `/me`.")
+    available: int | None = Field(None, description="For 402: the same, under the name that it has at `/me`.")
+    price: int | None = Field(None, description="For 402: what was asked for costs this much.")
+    alternatives: list[dict[str, Any]] | None = Field(None, description="For unsupported_combination: what could be had instead.")

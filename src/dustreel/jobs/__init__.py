@@ -17,7 +17,7 @@ from dustreel.jobs.job import (
 from dustreel.jobs.life import Accepted, Deadlines, Draft, Idempotency, Terms
 from dustreel.jobs.states import FINAL, LIVE, Status, Step
 from dustreel.jobs.submissions import Due, Submission
-from dustreel.jobs.views import Active, Glance, JobReads, Statistics, find, history, statistics
+from dustreel.jobs.views import Active, Glance, JobReads, Statistics, find, history
 
 __all__ = [
     "FINAL",
@@ -53,6 +53,5 @@ __all__ = [
     "find",
     "history",
     "life",
-    "statistics",
     "submissions",
 ]

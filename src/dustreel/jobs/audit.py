@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from dustreel.base.db import Connection, Statements, one
+from dustreel.base.db import Connection, Statements, one, one_state
 
 SQL = Statements(__package__, "audit.sql")
 
@@ -19,7 +19,7 @@ class Finding:
 
 async def audit(db: Connection) -> AsyncIterator[Finding]:
     """One finding an invariant, within one transaction of the caller's."""
-    await db.execute("set transaction isolation level repeatable read, read only")
+    await one_state(db)
     for name in SQL:
         row = await one(db, SQL[name])
         yield Finding(name.replace("_", " "), row is None, "" if row is None else row["broken"])

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from dustreel.base.db import Database
 from dustreel.base.ids import Ids
@@ -53,7 +52,7 @@ class Desk:
     def __init__(self, db: Database, registry: Registry, album: Album, estimates: Estimates, ids: Ids, rules: DeskRules) -> None:
         self._db, self._registry, self._album = db, registry, album
         self._estimates, self._ids, self._rules = estimates, ids, rules
-        self._answering: WeakValueDictionary[tuple[UUID, Mode, str], asyncio.Lock] = WeakValueDictionary()
+        self._answering: dict[tuple[UUID, Mode, Idempotency], asyncio.Task[Accepted]] = {}
 
     async def submit(self, wish: Wish, *, idempotency: Idempotency | None, admit: Callable[[], Awaitable[None]]) -> Accepted:
         """Accept a job. `admit` raises where the caller is over a rate; it is asked only for what isn't a repetition.
@@ -63,15 +62,28 @@ class Desk:
         if idempotency is None:
             await admit()
             return await self._take_in(wish, None)
-        # A repetition waits here for the first one's answer; in another process it waits for the account's row.
-        lock = self._answering.setdefault((wish.user_id, wish.mode, idempotency.key), asyncio.Lock())
-        async with lock:
-            async with self._db.connection() as connection:
-                earlier = await life.recall(connection, wish.user_id, wish.mode, idempotency)
-            if earlier is not None:
-                return earlier
-            await admit()
-            return await self._take_in(wish, idempotency)
+        # A repetition shares the first one's answer, whatever that is, and so never waits longer; in another process, and with another
+        # body, it waits for the account's row.
+        name = (wish.user_id, wish.mode, idempotency)
+        answering = self._answering.get(name)
+        if answering is None:
+            answering = self._answering[name] = asyncio.create_task(self._answer(wish, idempotency, admit))
+            answering.add_done_callback(lambda task: self._answered(name, task))
+        # The first may be cut off; that must not take the answer from the others.
+        return await asyncio.shield(answering)
+
+    async def _answer(self, wish: Wish, idempotency: Idempotency, admit: Callable[[], Awaitable[None]]) -> Accepted:
+        async with self._db.connection() as connection:
+            earlier = await life.recall(connection, wish.user_id, wish.mode, idempotency)
+        if earlier is not None:
+            return earlier
+        await admit()
+        return await self._take_in(wish, idempotency)
+
+    def _answered(self, name: tuple[UUID, Mode, Idempotency], task: asyncio.Task[Accepted]) -> None:
+        del self._answering[name]
+        if not task.cancelled():
+            task.exception()  # nobody may be waiting any more; that is no reason for a warning
 
     async def _take_in(self, wish: Wish, idempotency: Idempotency | None) -> Accepted:
         try:
@@ -95,7 +107,7 @@ class Desk:
     ) -> Accepted:
         job_id = self._ids.uuid()
         lane = Lane.LIGHT if route.is_light(_order(wish, job_id, aspect)) else Lane.HEAVY
-        alike = Alike(route.provider.name, wish.generation_type, wish.resolution, wish.duration)
+        alike = Alike(route.provider.name, wish.generation_type, wish.resolution, wish.duration, lane)
         draft = Draft(
             id=job_id,
             user_id=wish.user_id,
@@ -113,7 +125,7 @@ class Desk:
             model=route.capability.model,
             lane=lane,
             price=self._rules.prices.of(wish.generation_type),
-            estimated_seconds=await self._estimates.seconds(alike, lane),
+            estimated_seconds=await self._estimates.seconds(alike),
         )
         terms = Terms(self._rules.prices.starting(wish.mode), self._rules.live_at_most, self._rules.deadlines.queue)
         if idempotency is None:

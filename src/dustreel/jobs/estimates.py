@@ -22,6 +22,8 @@ class Alike:
     generation_type: GenerationType
     resolution: Resolution
     duration: Duration
+    lane: str
+    """What the sandbox was told to hurry or to drag out runs beside the rest, and says nothing about it."""
 
 
 class Estimates:
@@ -33,12 +35,12 @@ class Estimates:
         self._medians: dict[Alike, tuple[float, float | None]] = {}
         self._waits: dict[str, tuple[float, float]] = {}
 
-    async def seconds(self, alike: Alike, lane: str) -> Seconds:
+    async def seconds(self, alike: Alike) -> Seconds:
         """Whole seconds from accept to end, at least 1. Raises Unavailable."""
         median = await self._median(alike)
         if median is None:
             return FIRST_GUESS[alike.generation_type]
-        return Seconds(max(1, round(median + await self._wait(lane))))
+        return Seconds(max(1, round(median + await self._wait(alike.lane))))
 
     async def _median(self, alike: Alike) -> float | None:
         known = self._medians.get(alike)
@@ -51,6 +53,7 @@ class Estimates:
                     generation_type=alike.generation_type,
                     resolution=alike.resolution,
                     duration=alike.duration,
+                    lane=alike.lane,
                 )
             assert row is not None
             known = self._medians[alike] = (self._clock.monotonic() + REMEMBERED_SECONDS, row["median"])

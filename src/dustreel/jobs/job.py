@@ -50,7 +50,7 @@ class Job:
     status: Status
     step: Step
     made: Mapping[str, Any] | None
-    """What step `stored` left behind; only `videos` reads it."""
+    """What the steps `rendered` and `stored` left behind: keys, and then facts."""
     attempt: int
     """Counts starts, rescues and tries; what an older one writes is refused."""
     stumbles: int
@@ -119,7 +119,7 @@ class JobNotFound(DomainError):
 
 class JobExpired(DomainError):
     code = "job_expired"
-    sentence = "This job has expired: jobs are kept for a day after they end. Its video, if it made one, is still among your videos."
+    sentence = "This job has expired: jobs are kept for a while after they end. Its video, if it made one, is still among your videos."
 
 
 class JobNotCancellable(DomainError):
@@ -134,6 +134,7 @@ class TooManyActiveJobs(DomainError):
 
     def __init__(self, at_most: int) -> None:
         super().__init__(f"You have {at_most} jobs under way, which is as many as is allowed at once. Wait for one to end, or cancel one.")
+        self.quota = at_most
 
     @property
     def retry_after(self) -> int:

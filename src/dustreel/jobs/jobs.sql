@@ -36,7 +36,7 @@ returning id;
 
 -- name: rendered
 update jobs
-   set step = 'rendered', progress = greatest(progress, 0.99), updated_at = now()
+   set step = 'rendered', made = %(made)s, progress = greatest(progress, 0.99), updated_at = now()
  where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and status = 'processing'
 returning *;
 
@@ -76,9 +76,11 @@ with before as (
 ), moved as (
     update jobs set status = 'failed', error = %(error)s, finished_at = now(), updated_at = now()
       from before where jobs.id = before.id
- returning jobs.id, before.status <> 'queued' as was_started
+ returning jobs.id, jobs.user_id, jobs.mode, before.status <> 'queued' as was_started
 )
-select moved.id, dust_give_back(moved.id, moved.was_started) as entry_id, pg_notify('dustreel', 'stop:' || moved.id) from moved;
+select moved.id, dust_give_back(moved.id, moved.was_started) as entry_id, pg_notify('dustreel', 'stop:' || moved.id)
+  -- Everybody locks accounts in one order, so that no two sweeps wait for each other.
+  from (select * from moved order by user_id, mode) as moved;
 
 -- name: cancel
 -- Any live status → cancelled; what was held goes back, and so does a charge unless the operator keeps it. Its worker is told.
@@ -194,7 +196,10 @@ select count(*)::integer as total from jobs where user_id = %(user_id)s and mode
 -- name: remember
 insert into idempotency_keys (user_id, mode, key, fingerprint, job_id)
 values (%(user_id)s, %(mode)s, %(key)s, %(fingerprint)s, %(job_id)s)
-on conflict (user_id, mode, key) do nothing
+on conflict (user_id, mode, key) do update
+   set fingerprint = excluded.fingerprint, job_id = excluded.job_id, created_at = now()
+ -- A day old, and no sweep has come by yet.
+ where idempotency_keys.created_at <= now() - interval '24 hours'
 returning job_id;
 
 -- name: recall
@@ -209,12 +214,13 @@ select percentile_cont(0.5) within group (order by seconds) as median, count(*) 
   from (select extract(epoch from finished_at - started_at) as seconds
           from jobs
          where status = 'completed' and provider = %(provider)s and generation_type = %(generation_type)s
-           and resolution = %(resolution)s and duration = %(duration)s
+           and resolution = %(resolution)s and duration = %(duration)s and lane = %(lane)s
          order by finished_at desc limit 50) as like_jobs;
 
 -- name: queue_ahead
--- Jobs waiting or running in a lane, and how long the last ones took on average, in seconds.
-select (select count(*) from jobs where status in ('queued', 'starting', 'processing') and lane = %(lane)s) as ahead,
+-- Jobs that wait for a place in a lane or have one, and how long the last ones took on average, in seconds. One at a provider has none.
+select (select count(*) from jobs
+         where status in ('queued', 'starting', 'processing') and lane = %(lane)s and (status = 'queued' or worker_id is not null)) as ahead,
        (select avg(extract(epoch from finished_at - started_at))
           from (select finished_at, started_at from jobs where status = 'completed' and lane = %(lane)s
                  order by finished_at desc limit 50) as last) as seconds_each;

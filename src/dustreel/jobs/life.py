@@ -15,7 +15,7 @@ from dustreel.jobs.states import Status
 
 SQL = Statements(__package__, "jobs.sql")
 
-# A sweep takes this many rows at most, so that one transaction stays short; the next beat takes the rest.
+# A sweep takes this many rows at most, so that one transaction stays short; the next turn takes the rest.
 SWEEP_AT_MOST = 200
 
 
@@ -120,7 +120,7 @@ async def accept_once(db: Connection, draft: Draft, terms: Terms, idempotency: I
     if earlier is not None:
         return earlier
     accepted = await accept(db, draft, terms)
-    await one(
+    remembered = await one(
         db,
         SQL["remember"],
         user_id=draft.user_id,
@@ -129,6 +129,7 @@ async def accept_once(db: Connection, draft: Draft, terms: Terms, idempotency: I
         fingerprint=idempotency.fingerprint,
         job_id=draft.id,
     )
+    assert remembered is not None, "the account is locked, and the key was not there"
     return accepted
 
 
@@ -175,9 +176,9 @@ async def progress(db: Connection, job: Job, share: float) -> None:
         raise Overtaken(job.id, job.attempt)
 
 
-async def rendered(db: Connection, job: Job) -> Job:
-    """The file is there, and is about to be checked and stored. Raises Overtaken."""
-    return _moved(await one(db, SQL["rendered"], **_mine(job)), job.id, job.attempt)
+async def rendered(db: Connection, job: Job, made: Mapping[str, Any]) -> Job:
+    """The file is in storage under the key that `made` names, and is about to be checked. Raises Overtaken."""
+    return _moved(await one(db, SQL["rendered"], **_mine(job), made=Jsonb(dict(made))), job.id, job.attempt)
 
 
 async def stored(db: Connection, job: Job, made: Mapping[str, Any]) -> Job:

@@ -130,11 +130,20 @@ async def refused(db: Connection, job: Job, submission_id: UUID, *, because: str
 
 
 async def claim_due(db: Connection, *, at_most: int, lease: float) -> list[Due]:
-    """Submissions whose time has come. Nobody else is given them for `lease` seconds."""
-    return [
-        Due(Submission.from_row(row), not Status(row["job_status"]).is_final, row["is_overdue"])
-        for row in await every(db, SQL["claim_due"], at_most=at_most, lease=lease)
-    ]
+    """Submissions whose time has come; all workers together get so many at most. Nobody else is given them for `lease` seconds."""
+    return await _claimed(db, await every(db, SQL["claim_due"], at_most=at_most, lease=lease))
+
+
+async def claim_urgent(db: Connection, *, at_most: int, lease: float) -> list[Due]:
+    """Submissions that are to be looked at whatever else waits. Nobody else is given them for `lease` seconds."""
+    return await _claimed(db, await every(db, SQL["claim_urgent"], at_most=at_most, lease=lease))
+
+
+async def _claimed(db: Connection, rows: list[Row]) -> list[Due]:
+    if not rows:
+        return []
+    claimed = await every(db, SQL["claimed"], ids=[row["id"] for row in rows])
+    return [Due(Submission.from_row(row), not Status(row["job_status"]).is_final, row["is_overdue"]) for row in claimed]
 
 
 async def look_again(db: Connection, submission_id: UUID, *, after: float) -> None:

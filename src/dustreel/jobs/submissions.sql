@@ -36,7 +36,7 @@ select id from known;
 with job as materialized (
     select jobs.id from jobs join submissions on submissions.job_id = jobs.id where submissions.id = %(id)s for update of jobs
 ), ended as (
-    update submissions set state = 'refused', error = %(error)s, sent = null, wake_at = null, ended_at = now()
+    update submissions set state = 'refused', error = %(error)s, sent = null, wake_at = null, urgent = false, ended_at = now()
       from job
      where submissions.id = %(id)s and job_id = job.id and state = 'intent'
  returning job_id
@@ -47,13 +47,27 @@ update jobs set step = 'accepted', provider = %(provider)s, model = %(model)s, u
 returning jobs.*;
 
 -- name: claim_due
--- Rows whose time has come, each handed to one worker; should that one die, the next look is a lease away.
-with due as (
-    update submissions set wake_at = now() + make_interval(secs => %(lease)s), looks = looks + 1
-     where id in (select id from submissions where wake_at <= now() order by wake_at limit %(at_most)s for update skip locked)
- returning *
-)
-select due.*, due.settle_by < now() as is_overdue, jobs.status as job_status from due join jobs on jobs.id = due.job_id;
+-- Rows whose time has come, each handed to one worker; should that one die, the next look is a lease away. The living workers share the rate.
+update submissions set wake_at = now() + make_interval(secs => %(lease)s), looks = looks + 1, urgent = false
+ where id in (
+    select id from submissions where wake_at <= now()
+     order by wake_at
+     limit (select ceil(%(at_most)s::float8 / greatest(count(*), 1)) from workers where beaten_at > now() - make_interval(secs => %(lease)s))
+       for update skip locked)
+returning id;
+
+-- name: claim_urgent
+-- Those that a webhook told of, or whose job has ended or lost its worker: they wait behind nobody.
+update submissions set wake_at = now() + make_interval(secs => %(lease)s), looks = looks + 1, urgent = false
+ where id in (select id from submissions where urgent limit %(at_most)s for update skip locked)
+returning id;
+
+-- name: claimed
+-- What was to be sent may be large, and matters only while it is not known whether it was.
+select submissions.id, job_id, submissions.provider, submissions.model, case when state = 'intent' then sent end as sent, state, upstream_id,
+       output, looks, submissions.created_at, settle_by < now() as is_overdue, jobs.status as job_status
+  from submissions join jobs on jobs.id = job_id
+ where submissions.id = any(%(ids)s);
 
 -- name: look_again
 update submissions set wake_at = now() + make_interval(secs => %(after)s)
@@ -74,7 +88,7 @@ returning id;
 with job as materialized (
     select jobs.id from jobs join submissions on submissions.job_id = jobs.id where submissions.id = %(id)s for update of jobs
 ), ended as (
-    update submissions set state = 'succeeded', output = %(output)s, sent = null, wake_at = null, ended_at = now()
+    update submissions set state = 'succeeded', output = %(output)s, sent = null, wake_at = null, urgent = false, ended_at = now()
       from job
      where submissions.id = %(id)s and job_id = job.id and state = 'accepted'
  returning job_id
@@ -91,7 +105,7 @@ returning id;
 with job as materialized (
     select jobs.id from jobs join submissions on submissions.job_id = jobs.id where submissions.id = %(id)s for update of jobs
 )
-update submissions set state = %(state)s, error = %(error)s, sent = null, wake_at = null, ended_at = now()
+update submissions set state = %(state)s, error = %(error)s, sent = null, wake_at = null, urgent = false, ended_at = now()
   from job
  where submissions.id = %(id)s and job_id = job.id and wake_at is not null
 returning job_id;
@@ -118,7 +132,7 @@ with kept as (
     insert into provider_webhooks (provider, id, submission_id) values (%(provider)s, %(webhook_id)s, %(id)s)
     on conflict do nothing returning id
 )
-update submissions set wake_at = now()
+update submissions set wake_at = least(wake_at, now()), urgent = true
  where id = %(id)s and provider = %(provider)s and upstream_id = %(upstream_id)s and state = 'accepted' and exists (select from kept)
 returning id;
 

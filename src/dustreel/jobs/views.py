@@ -58,6 +58,7 @@ class JobReads:
         self._db = db
         self._rows: Gather[UUID, Row] = Gather(self._read_rows)
         self._active: Gather[tuple[UUID, Mode], list[Active]] = Gather(self._read_active)
+        self._statistics: Gather[None, Statistics] = Gather(self._read_statistics)
 
     async def glance(self, job_id: UUID, user_id: UUID, mode: Mode) -> Glance:
         """Raises JobNotFound, NotYours, JobExpired, Unavailable."""
@@ -67,6 +68,12 @@ class JobReads:
     async def active(self, user_id: UUID, mode: Mode) -> list[Active]:
         """A caller's live jobs, oldest first."""
         return await self._active.get((user_id, mode)) or []
+
+    async def statistics(self) -> Statistics:
+        """Of the whole service. Those who ask at the same time share one look at every job."""
+        found = await self._statistics.get(None)
+        assert found is not None
+        return found
 
     async def _read_rows(self, ids: Sequence[UUID]) -> Mapping[UUID, Row]:
         async with self._db.connection() as connection:
@@ -88,6 +95,22 @@ class JobReads:
                 )
         return found
 
+    async def _read_statistics(self, asked: Sequence[None]) -> Mapping[None, Statistics]:
+        async with self._db.connection() as connection:
+            row = await one(connection, SQL["statistics"])
+        assert row is not None
+        return dict.fromkeys(
+            asked,
+            Statistics(
+                is_running=row["is_running"],
+                processed=row["processed"],
+                queued=row["queued"],
+                in_progress=row["in_progress"],
+                last_completed_at=row["last_completed_at"],
+                average_seconds=row["average_seconds"],
+            ),
+        )
+
 
 async def find(db: Connection, job_id: UUID, user_id: UUID, mode: Mode) -> Job:
     """A caller's own job. Raises JobNotFound, NotYours, JobExpired."""
@@ -100,19 +123,6 @@ async def history(db: Connection, user_id: UUID, mode: Mode, *, limit: int, offs
     counted = await one(db, SQL["count_history"], user_id=user_id, mode=mode)
     assert counted is not None
     return [Job.from_row(row) for row in rows], counted["total"]
-
-
-async def statistics(db: Connection) -> Statistics:
-    row = await one(db, SQL["statistics"])
-    assert row is not None
-    return Statistics(
-        is_running=row["is_running"],
-        processed=row["processed"],
-        queued=row["queued"],
-        in_progress=row["in_progress"],
-        last_completed_at=row["last_completed_at"],
-        average_seconds=row["average_seconds"],
-    )
 
 
 def _visible(row: Row | None, user_id: UUID, mode: Mode) -> Row:
@@ -130,7 +140,7 @@ def _visible(row: Row | None, user_id: UUID, mode: Mode) -> Row:
 def _glance(row: Row) -> Glance:
     status = Status(row["status"])
     current_step = None if status.is_final else _STEPS_SHOWN[status]
-    if status is Status.PROCESSING and Step(row["step"]) is not Step.ACCEPTED:
+    if status is Status.PROCESSING and Step(row["step"]) in (Step.RENDERED, Step.STORED):
         current_step = "Saving video"
     started_at = row["started_at"]
     return Glance(

@@ -1,6 +1,7 @@
 """Pictures and videos as bytes: fetched without danger, made harmless, checked to the last frame."""
 
 from dustreel.media.failures import (
+    BrokenBench,
     BrokenVideo,
     ImageTooLarge,
     ImageUnreachable,
@@ -12,6 +13,7 @@ from dustreel.media.fetch import Fetched, SafeFetch
 from dustreel.media.workbench import Examined, Picture, VideoFacts, Workbench
 
 __all__ = [
+    "BrokenBench",
     "BrokenVideo",
     "Examined",
     "Fetched",

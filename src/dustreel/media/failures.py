@@ -28,5 +28,9 @@ class ImageTooLarge(DomainError):
     sentence = "The picture is larger than 20 MiB or 50 megapixels."
 
 
+class BrokenBench(Exception):
+    """The process that was to look at a video died over it or took too long. Another try may tell more. The text is for the operator."""
+
+
 class BrokenVideo(Exception):
     """A file that a renderer delivered is not the video that was asked for. The text is for the user."""

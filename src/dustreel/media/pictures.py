@@ -65,7 +65,7 @@ def _check_size(picture: Image.Image) -> None:
     """From the header, before a pixel is decoded."""
     width, height = picture.size
     if width * height > PIXELS_AT_MOST:
-        raise Declined("too_large", f"The picture has {width * height / 1e6:.0f} megapixels; 50 are allowed.")
+        raise Declined("too_large", f"The picture has {width:,} × {height:,} pixels; 50 million are allowed.")
     if min(width, height) < SMALLEST_SIDE:
         raise Declined("unsupported", f"The picture is {width}×{height}; it must be at least {SMALLEST_SIDE} pixels on each side.")
     if max(width, height) > MOST_STRETCHED * min(width, height):

@@ -1,5 +1,6 @@
 """Work on pictures and videos, done in processes of their own (`bench.py`): codecs are C, and what they are fed comes from strangers."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +10,16 @@ from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
 from dustreel.base.vocabulary import AspectRatio, Frame
 from dustreel.base.workshop import Answer, Broke, Declined, Workshop
-from dustreel.media.failures import BrokenVideo, ImageTooLarge, ImageUnsupported
+from dustreel.media.failures import BrokenBench, BrokenVideo, ImageTooLarge, ImageUnsupported
 
 log = logger(__name__)
 
-# Two at a time: more would only take each other's processor.
+# Two at a time of each: more would only take each other's processor. Callers wait for pictures and never for a video.
 PLACES = 2
 # A 50-megapixel PNG takes two seconds to decode and encode; a picture that takes this long was made to.
 PICTURE_SECONDS = 20.0
+# With its wait for a place; who waits longer is told to come back.
+PICTURE_WAIT_SECONDS = 30.0
 # Fifteen seconds of 2160p decode in about ten on one slow core.
 VIDEO_SECONDS = 300.0
 
@@ -55,25 +58,28 @@ class Examined:
 
 class Workbench:
     def __init__(self) -> None:
-        self._shop = Workshop("dustreel.media.bench", places=PLACES)
+        self._pictures = Workshop("dustreel.media.bench", places=PLACES)
+        self._videos = Workshop("dustreel.media.bench", places=PLACES)
 
     async def warm(self) -> None:
-        await self._shop.warm()
+        await self._videos.warm()
+        await self._pictures.warm()
 
     async def close(self) -> None:
-        await self._shop.close()
+        await asyncio.gather(self._videos.close(), self._pictures.close())
 
     async def tidy(self, data: bytes) -> Picture:
         """Make a stranger's picture harmless. Raises ImageUnsupported, ImageTooLarge, Unavailable."""
         try:
-            answer = await self._shop.run({"do": "tidy"}, data, within=PICTURE_SECONDS)
+            async with asyncio.timeout(PICTURE_WAIT_SECONDS):
+                answer = await self._pictures.run({"do": "tidy"}, data, within=PICTURE_SECONDS)
         except Declined as declined:
             kind = ImageTooLarge if declined.kind == "too_large" else ImageUnsupported
             raise kind(str(declined)) from None
         except Broke as broke:
             log.error("a picture broke its process", error=str(broke))
             raise ImageUnsupported("The picture can't be read.") from broke
-        except OSError as failed:
+        except OSError as failed:  # TimeoutError is one
             raise Unavailable from failed
         return Picture(data=answer.data, **answer.values)
 
@@ -81,12 +87,12 @@ class Workbench:
         """One of our own pictures, cut about its centre to this shape, as a JPEG. Raises Unavailable."""
         across, down = to.parts
         try:
-            return (await self._shop.run({"do": "crop", "across": across, "down": down}, data, within=PICTURE_SECONDS)).data
+            return (await self._videos.run({"do": "crop", "across": across, "down": down}, data, within=PICTURE_SECONDS)).data
         except (Broke, OSError) as failed:
             raise Unavailable from failed
 
     async def adapt(self, file: Path, into: Path, *, to: Frame, seconds: int, max_upscale: float) -> Mapping[str, Any]:
-        """Trim and scale a provider's video, where it isn't what was asked for already. Raises BrokenVideo.
+        """Trim and scale a provider's video, where it isn't what was asked for already. Raises BrokenVideo, BrokenBench.
 
         Returns what was done, for the video's metadata; where that is nothing, nothing was written.
         """
@@ -94,16 +100,15 @@ class Workbench:
         return (await self._on_video(work | {"seconds": seconds, "max_upscale": max_upscale})).values
 
     async def examine(self, file: Path, *, expect: Frame, seconds: int) -> Examined:
-        """Decode all of an MP4 and see that it is what was asked for; pick its thumbnail on the way. Raises BrokenVideo."""
+        """Decode all of an MP4 and see that it is what was asked for; pick its thumbnail on the way. Raises BrokenVideo, BrokenBench."""
         work = {"do": "examine", "file": str(file), "width": expect.width, "height": expect.height, "seconds": seconds}
         answer = await self._on_video(work)
         return Examined(VideoFacts(**answer.values), answer.data)
 
     async def _on_video(self, work: Mapping[str, Any]) -> Answer:
         try:
-            return await self._shop.run(work, within=VIDEO_SECONDS)
+            return await self._videos.run(work, within=VIDEO_SECONDS)
         except Declined as declined:
             raise BrokenVideo(str(declined)) from None
         except Broke as broke:
-            log.error("a video broke its process", error=str(broke))
-            raise BrokenVideo("The video can't be read") from broke
+            raise BrokenBench(f"a video broke its process: {broke}") from broke

@@ -21,12 +21,14 @@ create table submissions (
     error       text,
     looks       integer not null default 0,
     wake_at     timestamptz,
+    urgent      boolean not null default false,                               -- looked at before all others, whatever their number
     settle_by   timestamptz not null,                                         -- until then it may stay unknown whether it was taken
     created_at  timestamptz not null default now(),
     ended_at    timestamptz,
 
     constraint submission_state_known check (state in ('intent', 'accepted', 'refused', 'succeeded', 'failed', 'cancelled', 'lost')),
     constraint submission_wakes_while_open check ((wake_at is not null) = (state in ('intent', 'accepted'))),
+    constraint submission_urgent_is_open check (urgent <= (wake_at is not null)),
     constraint submission_ended_is_dated check ((ended_at is null) = (state in ('intent', 'accepted'))),
     constraint submission_taken_has_a_name check ((state in ('accepted', 'succeeded', 'failed', 'cancelled')) <= (upstream_id is not null)),
     constraint submission_succeeded_left_a_video check ((state = 'succeeded') = (output is not null)),
@@ -37,6 +39,7 @@ create unique index submission_one_a_job on submissions (job_id) where state <> 
 create unique index submission_of_upstream on submissions (provider, upstream_id) where upstream_id is not null;
 create index submissions_of_job on submissions (job_id);
 create index submissions_by_wake on submissions (wake_at) where wake_at is not null;
+create index submissions_urgent on submissions (id) where urgent;
 
 create function submission_may_move(old_state text, new_state text) returns boolean language sql immutable as $$
     select (old_state, new_state) in (
@@ -71,7 +74,7 @@ create trigger submissions_begin before insert on submissions for each row execu
 create function job_end_wakes_its_submission() returns trigger language plpgsql as $$
 -- Cancelled, failed or out of time: the provider is to be told now.
 begin
-    update submissions set wake_at = now(), looks = 0 where job_id = new.id and wake_at is not null;
+    update submissions set wake_at = least(wake_at, now()), urgent = true, looks = 0 where job_id = new.id and wake_at is not null;
     return null;
 end $$;
 create trigger jobs_end_wakes after update of status on jobs for each row
@@ -112,7 +115,7 @@ begin
                             else queue_put(job.lane, 'dustreel.errand', args, 0) end
      where id = job.id;
     if job.step = 'submitted' then
-        update submissions set wake_at = now() where job_id = job.id and wake_at is not null;
+        update submissions set wake_at = least(wake_at, now()), urgent = true where job_id = job.id and wake_at is not null;
     end if;
     return job.id;
 end $$;

@@ -1,14 +1,18 @@
 """Taking pictures in: an upload, one of our own links, or somebody else's address. Every one is checked, turned upright and stripped."""
 
+import errno
 from dataclasses import dataclass
 from uuid import UUID
 
 from dustreel.base.db import Connection, Database, Row, Statements, every, one
+from dustreel.base.errors import Unavailable
 from dustreel.base.ids import Ids
+from dustreel.base.log import logger
 from dustreel.base.vocabulary import Mode
-from dustreel.media import ImageUnreachable, Picture, SafeFetch, Workbench
+from dustreel.media import ImageTooLarge, ImageUnreachable, Picture, SafeFetch, Workbench
 from dustreel.storage import Links, ObjectStore, new_key
 
+log = logger(__name__)
 SQL = Statements(__package__, "pictures.sql")
 
 # What is ours was tidied when it came, so nothing larger is there.
@@ -55,6 +59,10 @@ class Album:
             data = await self._store.read(key, at_most=OWN_OBJECT_AT_MOST)
         except FileNotFoundError:
             raise ImageUnreachable("There is no picture at this address of ours; unused uploads are kept for a day.") from None
+        except OSError as failed:
+            if failed.errno in (None, errno.EFBIG):  # the store's own words; what the system says has another number
+                raise ImageTooLarge from None
+            raise _storage_failed(key, failed) from failed
         return await self._keep(await self._bench.tidy(data), user_id, mode, uploaded=False)
 
     async def find(self, picture_id: UUID) -> StoredPicture:
@@ -75,7 +83,11 @@ class Album:
         # The row before the object: whatever dies in between, the sweep finds it.
         async with self._db.connection() as connection:
             row = await _add(connection, self._ids.uuid(), key, picture, user_id, mode, uploaded=uploaded)
-        await self._store.put_bytes(key, picture.data, picture.content_type)
+        try:
+            await self._store.put_bytes(key, picture.data, picture.content_type)
+        except OSError as failed:
+            # The row stays for the sweep: nobody was told its key, and storage may have kept the object all the same.
+            raise _storage_failed(key, failed) from failed
         return row
 
 
@@ -95,6 +107,11 @@ async def _add(db: Connection, picture_id: UUID, key: str, picture: Picture, use
     )
     assert row is not None
     return _stored(row)
+
+
+def _storage_failed(key: str, failed: OSError) -> Unavailable:
+    log.error("storage failed", key=key, error=str(failed))
+    return Unavailable("The storage can't be used for the moment. Try again shortly.")
 
 
 def _stored(row: Row) -> StoredPicture:

@@ -97,6 +97,11 @@ class NotAccepted(Exception):
     The text is for the operator, and for the user where nobody else takes it either.
     """
 
+    def __init__(self, text: str, *, for_good: bool = False) -> None:
+        """`for_good`: the same provider would say the same again."""
+        super().__init__(text)
+        self.for_good = for_good
+
 
 class Unclear(Exception):
     """A remote provider did not answer, or not in a way that tells anything. What was asked may have been done."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -58,10 +59,13 @@ class DiskStore:
             with self._path(key).open("rb") as file:
                 data = file.read(at_most + 1)
             if len(data) > at_most:
-                raise OSError(f"{key} is larger than {at_most} bytes")
+                raise OSError(errno.EFBIG, f"{key} is larger than {at_most} bytes")
             return data
 
         return await asyncio.to_thread(read)
+
+    async def fetch(self, key: str, into: Path) -> None:
+        await asyncio.to_thread(lambda: _copy(self._path(key), into))
 
     async def delete(self, key: str) -> bool:
         def delete() -> bool:

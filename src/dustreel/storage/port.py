@@ -14,5 +14,8 @@ class ObjectStore(Protocol):
     async def read(self, key: str, *, at_most: int) -> bytes:
         """The whole object. Raises FileNotFoundError, and OSError for one larger than `at_most` bytes."""
 
+    async def fetch(self, key: str, into: Path) -> None:
+        """Copy the object into a new local file. Raises FileNotFoundError, OSError."""
+
     async def delete(self, key: str) -> bool:
         """Whether the object is gone now; one that never was is gone. False when the store failed."""

@@ -42,7 +42,8 @@ returning key;
 
 -- name: remove_later
 -- Objects that are about to be made: should their video never be filed, the sweep removes them.
-insert into removals (key, due_at) select key, now() + make_interval(secs => %(after)s) from unnest(%(keys)s::text[]) as key;
+insert into removals (key, due_at) select key, now() + make_interval(secs => %(after)s) from unnest(%(keys)s::text[]) as key
+on conflict (key) do update set due_at = excluded.due_at;
 
 -- name: removed
 delete from removals where key = any(%(keys)s);

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from dustreel.base.db import Database, Statements
 from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
 from dustreel.base.waiting import told_to_stop
-from dustreel.jobs import life
+from dustreel.jobs import life, submissions
 from dustreel.storage import ObjectStore
 from dustreel.worker.crew import Crew
 
@@ -20,6 +20,8 @@ log = logger(__name__)
 SQL = Statements(__package__, "worker.sql")
 
 HOUSE_SECONDS = 30.0
+
+type Attempt = tuple[UUID, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class Pace:
 
 
 async def beat(crew: Crew) -> None:
-    """Show that this worker lives."""
-    async with crew.db.connection() as connection:
+    """Show that this worker lives. However busy its other connections are: one that seems dead has its work done twice."""
+    async with crew.db.reserve.connection() as connection:
         await connection.execute(SQL["beat"], {"id": crew.worker_id, "host": socket.gethostname(), "pid": os.getpid()})
 
 
@@ -47,17 +49,21 @@ async def leave(crew: Crew) -> None:
 
 
 async def keep_beating(
-    crew: Crew, pace: Pace, mine: Callable[[], Mapping[UUID, int]], lost: Callable[[UUID], None], stopping: asyncio.Event
+    crew: Crew, pace: Pace, mine: Callable[[], Iterable[Attempt]], lost: Callable[[UUID, int], None], stopping: asyncio.Event
 ) -> None:
     """Beats until told to stop; lets go of jobs that the rows say are no longer ours; sweeps for jobs that nobody carries."""
     beating_since: float | None = None
+    beaten_at = crew.clock.monotonic()
     while not await told_to_stop(stopping, pace.beat):
         try:
             await beat(crew)
             now = crew.clock.monotonic()
-            beating_since = now if beating_since is None else beating_since
-            await _let_go_of_lost(crew, mine(), lost)
-            await _reclaim(crew, pace, mine())
+            # Whatever held us up so long may have held up everybody.
+            if beating_since is None or now - beaten_at > pace.dead_after - pace.beat:
+                beating_since = now
+            beaten_at = now
+            await _let_go_of_lost(crew, list(mine()), lost)
+            await _reclaim(crew, pace, list(mine()))
             # After the database was away every worker looks dead, so nobody is declared so before all had time to beat again.
             await _sweep(crew, pace, may_take_over=now - beating_since >= pace.dead_after)
         except Unavailable:
@@ -98,19 +104,19 @@ async def remove_objects(store: ObjectStore, db: Database) -> None:
         await videos.try_again_later(connection, kept)
 
 
-async def _let_go_of_lost(crew: Crew, mine: Mapping[UUID, int], lost: Callable[[UUID], None]) -> None:
+async def _let_go_of_lost(crew: Crew, mine: list[Attempt], lost: Callable[[UUID, int], None]) -> None:
     if not mine:
         return
     async with crew.db.connection() as connection:
-        still = await life.still_mine(connection, list(mine), worker_id=crew.worker_id)
-    for job_id, attempt in mine.items():
+        still = await life.still_mine(connection, [job_id for job_id, _ in mine], worker_id=crew.worker_id)
+    for job_id, attempt in mine:
         if still.get(job_id) != attempt:
-            lost(job_id)
+            lost(job_id, attempt)
 
 
-async def _reclaim(crew: Crew, pace: Pace, mine: Mapping[UUID, int]) -> None:
+async def _reclaim(crew: Crew, pace: Pace, mine: list[Attempt]) -> None:
     async with crew.db.transaction() as connection:
-        reclaimed = await life.reclaim(connection, list(mine), worker_id=crew.worker_id, dead_after=pace.dead_after)
+        reclaimed = await life.reclaim(connection, [job_id for job_id, _ in mine], worker_id=crew.worker_id, dead_after=pace.dead_after)
     if reclaimed:
         log.warning("put back jobs whose start had been lost", job_ids=[str(job_id) for job_id in reclaimed])
 
@@ -130,15 +136,21 @@ async def _sweep(crew: Crew, pace: Pace, *, may_take_over: bool) -> None:
 
 
 async def _expire(crew: Crew, pace: Pace) -> None:
-    async with crew.db.transaction() as connection:
-        expired = await life.expire(connection, keep_seconds=pace.job_ttl)
-    if expired:
-        log.info("expired jobs", count=len(expired))
+    count = 0
+    while True:
+        async with crew.db.transaction() as connection:
+            expired = await life.expire(connection, keep_seconds=pace.job_ttl)
+        count += len(expired)
+        if len(expired) < life.SWEEP_AT_MOST:
+            break
+    if count:
+        log.info("expired jobs", count=count)
 
 
 async def _forget(crew: Crew) -> None:
     async with crew.db.transaction() as connection:
         await life.forget_idempotency_keys(connection)
+        await submissions.forget_webhooks(connection)
         await connection.execute(SQL["forget_dead"])
 
 

@@ -46,7 +46,7 @@ class Crew:
     async def write[T](self, change: Callable[[Connection], Awaitable[T]]) -> T:
         """Make one change to a job in a transaction of its own, however long the database is away.
 
-        A commit whose answer was lost is made again and then finds the row moved on: Overtaken, and nothing is done twice.
+        A commit whose answer was lost is made again: each change either finds its row moved on (Overtaken) or says the same once more.
         """
         while True:
             try:
@@ -57,6 +57,10 @@ class Crew:
                     raise
                 log.warning("the database is away; the job's next step waits for it")
                 await asyncio.sleep(WRITE_AGAIN_SECONDS)
+
+    async def read[T](self, look: Callable[[Connection], Awaitable[T]]) -> T:
+        """As `write`, for what a job's next step needs to know."""
+        return await self.write(look)
 
     def webhook_url(self, provider: RemoteProvider, submission_id: UUID) -> str | None:
         """Where the provider is to tell of this order, if it can and may."""

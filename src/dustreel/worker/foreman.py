@@ -20,12 +20,15 @@ log = logger(__name__)
 
 # Longer than a render process takes to die and a row to be written; the whole service has ten seconds to stop.
 LET_GO_SECONDS = 4.0
+# Before a job whose worker could not go on is taken up again.
+AWAY_SECONDS = 2.0
 
 
 class Foreman:
     def __init__(self, crew: Crew, bell: Bell, *, lanes: dict[Lane, int], pace: chores.Pace) -> None:
         self._crew, self._pace = crew, pace
-        self._running: dict[UUID, tuple[Job, asyncio.Task[None]]] = {}
+        self._running: dict[tuple[UUID, int], asyncio.Task[None]] = {}
+        """By job and attempt: one that lost its attempt may still be ending while the next one runs."""
         self._errands: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._handing_over = False
@@ -39,7 +42,9 @@ class Foreman:
         await self._engine.start()
         lookout = Lookout(self._crew, dead_after=self._pace.dead_after)
         self._chores = [
-            asyncio.create_task(chores.keep_beating(self._crew, self._pace, self._mine, self._stop_job, self._stopping), name="beat"),
+            asyncio.create_task(
+                chores.keep_beating(self._crew, self._pace, self._running.keys, self._stop_attempt, self._stopping), name="beat"
+            ),
             asyncio.create_task(chores.keep_house(self._crew, self._pace, self._stopping), name="house"),
             asyncio.create_task(lookout.keep(self._stopping, tick=min(TICK_SECONDS, self._pace.beat)), name="lookout"),
         ]
@@ -51,7 +56,7 @@ class Foreman:
         until = self._crew.clock.monotonic() + LET_GO_SECONDS
         # An errand that was fetched a moment ago may still be on its way to becoming a running job.
         while self._errands and self._crew.clock.monotonic() < until:
-            for _, task in list(self._running.values()):
+            for task in list(self._running.values()):
                 # Once each: a second cancel would cut off the writing that hands the job over.
                 if not task.cancelling():
                     task.cancel()
@@ -71,14 +76,11 @@ class Foreman:
             job = await self._take(errand)
         except Overtaken:
             return
-        task = asyncio.create_task(self._carry(job), name=f"job {job.id}")
-        self._running[job.id] = (job, task)
+        task = self._running[job.id, job.attempt] = asyncio.create_task(self._carry(job), name=f"job {job.id}")
         try:
             await asyncio.wait([task])
         finally:
-            # A job that stumbled may be running again already, under its next attempt: that one stays.
-            if self._running.get(job.id) == (job, task):
-                del self._running[job.id]
+            del self._running[job.id, job.attempt]
 
     async def _take(self, errand: Errand) -> Job:
         crew = self._crew
@@ -94,13 +96,16 @@ class Foreman:
         except asyncio.CancelledError:
             if self._handing_over:
                 await self._hand_over(job)
+        except Unavailable:
+            # Nobody's fault, so no stumble: the database or the disk is away for a moment, and the job's own deadline ends the trying.
+            await self._hand_over(job, after=AWAY_SECONDS)
         except Exception:
             log.exception("a job broke its worker", job_id=str(job.id), attempt=job.attempt)
             await self._recover(job)
 
-    async def _hand_over(self, job: Job) -> None:
+    async def _hand_over(self, job: Job, *, after: float = 0.0) -> None:
         try:
-            await self._crew.write(lambda db: life.hand_over(db, job))
+            await self._crew.write(lambda db: life.hand_over(db, job, after=after))
         except (Overtaken, Unavailable):
             return  # somebody else has it, or will see that we have gone
 
@@ -110,10 +115,12 @@ class Foreman:
         except Overtaken:
             return
 
-    def _mine(self) -> dict[UUID, int]:
-        return {job_id: job.attempt for job_id, (job, _) in self._running.items()}
-
     def _stop_job(self, job_id: UUID) -> None:
-        found = self._running.get(job_id)
-        if found is not None:
-            found[1].cancel()
+        for running, attempt in list(self._running):
+            if running == job_id:
+                self._stop_attempt(job_id, attempt)
+
+    def _stop_attempt(self, job_id: UUID, attempt: int) -> None:
+        task = self._running.get((job_id, attempt))
+        if task is not None:
+            task.cancel()

@@ -5,6 +5,7 @@ has ended is cancelled, again and again until the provider says that it has ende
 """
 
 import asyncio
+import math
 import random
 
 from dustreel.base.errors import Unavailable
@@ -18,8 +19,9 @@ from dustreel.worker.crew import Crew
 log = logger(__name__)
 
 TICK_SECONDS = 1.0
-# Replicate allows 3,000 calls a minute. With more orders waiting each is looked at less often, and a webhook brings its turn forward.
-LOOKS_A_TICK = 40
+# Replicate allows 3,000 calls a minute. With more orders waiting each is looked at less often, unless it is urgent.
+LOOKS_A_SECOND = 40.0
+URGENT_PAGE = 100
 # A look that nobody finishes (its worker died) is made by another after so many times as long as it takes to call a worker dead.
 LEASE_DEAD_AFTERS = 1.4
 LONGEST_PAUSE_SECONDS = 10.0
@@ -38,23 +40,43 @@ class Lookout:
         """Looks at what is due, every `tick` seconds, until told to stop."""
         while not await told_to_stop(stopping, tick):
             try:
-                async with self._crew.db.transaction() as connection:
-                    due = await submissions.claim_due(connection, at_most=LOOKS_A_TICK, lease=self._lease)
+                await self._claim(at_most=math.ceil(LOOKS_A_SECOND * tick))
             except Unavailable:
                 continue
             except Exception:
                 log.exception("the lookout went wrong")
-                continue
-            for one in due:
-                task = asyncio.create_task(self._attend(one), name=f"look at {one.submission.id}")
-                self._looking.add(task)
-                task.add_done_callback(self._looking.discard)
         # A look that is cut off is made again by somebody else.
         for task in self._looking:
             task.cancel()
         await asyncio.gather(*self._looking, return_exceptions=True)
 
+    async def _claim(self, *, at_most: int) -> None:
+        """Begin to look at all that is urgent, and at so many others."""
+        full = True
+        while full:
+            async with self._crew.db.transaction() as connection:
+                urgent = await submissions.claim_urgent(connection, at_most=URGENT_PAGE, lease=self._lease)
+            self._begin(urgent)
+            full = len(urgent) == URGENT_PAGE
+        async with self._crew.db.transaction() as connection:
+            due = await submissions.claim_due(connection, at_most=at_most, lease=self._lease)
+        self._begin(due)
+
+    def _begin(self, claimed: list[Due]) -> None:
+        for due in claimed:
+            task = asyncio.create_task(self._attend(due), name=f"look at {due.submission.id}")
+            self._looking.add(task)
+            task.add_done_callback(self._looking.discard)
+
     async def _attend(self, due: Due) -> None:
+        """Within the lease: after it the row is somebody else's."""
+        try:
+            async with asyncio.timeout(self._lease):
+                await self._see_to(due)
+        except TimeoutError:
+            log.info("a look took too long", submission_id=str(due.submission.id))
+
+    async def _see_to(self, due: Due) -> None:
         submission = due.submission
         provider = self._crew.registry.remote(submission.provider)
         try:

@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from dustreel import videos
@@ -12,13 +11,13 @@ from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
 from dustreel.base.waiting import uncut
 from dustreel.jobs import Job, Step, life
-from dustreel.media import BrokenVideo
+from dustreel.media import BrokenBench, BrokenVideo
 from dustreel.providers import Refused, Stumbled, model_used
 from dustreel.videos import NewVideo
 from dustreel.worker.crew import Crew
 from dustreel.worker.order import order_of
 from dustreel.worker.remote import collect, submit, submit_again
-from dustreel.worker.store import store
+from dustreel.worker.store import keep, store
 
 log = logger(__name__)
 
@@ -29,6 +28,9 @@ REMOTE_PAUSE_SECONDS = 2.0
 # Progress is for eyes: more often than twice a second nobody sees it, and every write costs.
 PROGRESS_SECONDS = 0.5
 
+# A copy on a disk takes less; storage that hangs must not keep a stopping worker from handing its job over.
+KEEP_SECONDS = 3.0
+
 
 async def carry(job: Job, crew: Crew) -> None:
     """Take a started job as far as it is ours: to its end, or to a provider. Raises Overtaken when the row went on without us."""
@@ -38,9 +40,10 @@ async def carry(job: Job, crew: Crew) -> None:
     except (Refused, BrokenVideo) as no:
         # The renderer or its file said no: final, and the user gets the DUST back.
         await crew.write(partial(life.fail, job=job, because=str(no)))
-    except Stumbled as stumbled:
+    except (Stumbled, BrokenBench) as stumbled:
         log.warning("an attempt stumbled", job_id=str(job.id), attempt=job.attempt, error=str(stumbled))
-        await try_again_or_fail(job, crew, because=str(stumbled))
+        because = str(stumbled) if isinstance(stumbled, Stumbled) else "The video could not be checked"
+        await try_again_or_fail(job, crew, because=because)
 
 
 async def try_again_or_fail(job: Job, crew: Crew, *, because: str) -> None:
@@ -58,24 +61,29 @@ async def begin(job: Job, crew: Crew) -> Job:
 
 
 async def go_on_rendered(job: Job, crew: Crew) -> Job:
-    """What was rendered here died with its worker, so it is rendered again; a provider keeps its own for a while."""
-    return await (collect(job, crew) if crew.registry.local(job.provider) is None else render_and_store(job, crew))
+    """A provider keeps what it made for a while; what was rendered here is in storage, and was perhaps not checked yet."""
+    return await (collect(job, crew) if crew.registry.local(job.provider) is None else check_kept(job, crew))
+
+
+async def check_kept(job: Job, crew: Crew) -> Job:
+    assert job.made is not None
+    async with crew.workplace(job.id) as folder:
+        file = folder / "video.mp4"
+        await crew.store.fetch(job.made["video_key"], file)
+        return await store(job, crew, file)
 
 
 async def render_and_store(job: Job, crew: Crew) -> Job:
-    """Render, check all of it, and keep our own copy."""
+    """Render, keep our own copy, and check all of it."""
     provider = crew.registry.local(job.provider)
     assert provider is not None
     async with crew.workplace(job.id) as folder:
         file = folder / "video.mp4"
         order = await order_of(job, crew, folder, cropped=False)
         await provider.render(order, file, _Teller(job, crew).tell)
-        # A stop that comes now waits for the file to be kept: a finished render is not made twice.
-        return await uncut(_keep(job, crew, file))
-
-
-async def _keep(job: Job, crew: Crew, file: Path) -> Job:
-    return await store(await crew.write(lambda db: life.rendered(db, job)), crew, file)
+        # A stop that comes now waits for this: a finished render is not made twice.
+        job = await uncut(keep(job, crew, file), within=KEEP_SECONDS)
+        return await store(job, crew, file)
 
 
 async def file_video(job: Job, crew: Crew) -> Job:

@@ -4,6 +4,7 @@ What is sent may cost the operator money. So the intent is committed before the 
 and whatever the provider did not provably refuse is asked about (`lookout.py`), never sent again on hope.
 """
 
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -28,8 +29,12 @@ from dustreel.worker.store import store
 
 log = logger(__name__)
 
-# Longer than any adapter waits for the answer to an order.
+# An answer that comes by drips is none. Sending can't be cut off, so nothing else would end it.
+SUBMIT_SECONDS = 20.0
+# Longer than that.
 SUBMIT_LEASE_SECONDS = 60.0
+# A picture may have to be uploaded.
+PREPARE_SECONDS = 60.0
 # The quickest models take seconds; a look costs next to nothing.
 FIRST_LOOK_SECONDS = 1.0
 
@@ -40,9 +45,12 @@ async def submit(job: Job, crew: Crew) -> Job:
     async with crew.workplace(job.id) as folder:
         order = await order_of(job, crew, folder, cropped=True)
         try:
-            sent = await provider.prepare(order, job.model)
+            async with asyncio.timeout(PREPARE_SECONDS):
+                sent = await provider.prepare(order, job.model)
         except NotAccepted as no:
             raise Stumbled(str(no)) from no
+        except TimeoutError as late:
+            raise Stumbled("The provider did not take the picture in time") from late
     submission_id = crew.ids.uuid()
     intended = await crew.write(
         partial(submissions.intend, job=job, submission_id=submission_id, sent=sent, lease=SUBMIT_LEASE_SECONDS, deadlines=crew.deadlines)
@@ -53,8 +61,7 @@ async def submit(job: Job, crew: Crew) -> Job:
 async def submit_again(job: Job, crew: Crew) -> Job:
     """Send an order whose fate is unknown once more, under the same id, to a provider that knows it by that. Raises Overtaken."""
     provider = _provider(job, crew)
-    async with crew.db.connection() as connection:
-        submission = await submissions.of_job(connection, job.id)
+    submission = await crew.read(partial(submissions.of_job, job_id=job.id))
     if submission is None or submission.state is not State.INTENT or submission.sent is None or not provider.asked_twice_is_asked_once:
         return await _let_go(job, crew)
     return await uncut(_send(job, crew, provider, submission.id, submission.sent))
@@ -63,14 +70,13 @@ async def submit_again(job: Job, crew: Crew) -> Job:
 async def collect(job: Job, crew: Crew) -> Job:
     """Fetch what the provider made, make it what was asked for, and keep our own copy. Raises Overtaken, Refused, Stumbled, BrokenVideo."""
     provider = _provider(job, crew)
-    async with crew.db.connection() as connection:
-        submission = await submissions.of_job(connection, job.id)
+    submission = await crew.read(partial(submissions.of_job, job_id=job.id))
     assert submission is not None and submission.output is not None, "a rendered job has a submission that succeeded"
     async with crew.workplace(job.id) as folder:
         native, adapted = folder / "native.mp4", folder / "video.mp4"
         await provider.fetch(submission.output, native)
         done = await crew.bench.adapt(native, adapted, to=job.frame, seconds=job.duration.seconds, max_upscale=crew.max_upscale)
-        return await uncut(store(job, crew, adapted if done else native, adapted=done))
+        return await store(job, crew, adapted if done else native, adapted=done)
 
 
 def _provider(job: Job, crew: Crew) -> RemoteProvider:
@@ -84,7 +90,8 @@ def _provider(job: Job, crew: Crew) -> RemoteProvider:
 async def _send(job: Job, crew: Crew, provider: RemoteProvider, submission_id: UUID, sent: Mapping[str, Any]) -> Job:
     """Returns the job as its row says afterwards: with the provider, back at its first step for another one, or ended meanwhile."""
     try:
-        ticket = await provider.submit(job.model, sent, submission_id, crew.webhook_url(provider, submission_id))
+        async with asyncio.timeout(SUBMIT_SECONDS):
+            ticket = await provider.submit(job.model, sent, submission_id, crew.webhook_url(provider, submission_id))
     except Refused as no:
         await crew.write(
             partial(submissions.refused, job=job, submission_id=submission_id, because=str(no), provider=job.provider, model=job.model)
@@ -108,19 +115,24 @@ async def _taken(job: Job, crew: Crew, submission_id: UUID, ticket: Ticket) -> J
 
 
 async def _elsewhere(job: Job, crew: Crew, submission_id: UUID, no: NotAccepted) -> Job:
-    """The next provider that can; where there is none, this one later."""
+    """The next provider that can; where there is none, this one later. Raises Overtaken, Stumbled, Refused."""
     log.warning("a provider did not take a job", job_id=str(job.id), provider=job.provider, error=str(no))
-    async with crew.db.connection() as connection:
-        tried = await submissions.tried(connection, job.id)
-    try:
-        route = crew.registry.route(want_of(job), job.mode, without=tried | {job.provider})
-        name, model = route.provider.name, route.capability.model
-    except UnsupportedCombination:
-        name, model = job.provider, job.model
-    back = await crew.write(partial(submissions.refused, job=job, submission_id=submission_id, because=str(no), provider=name, model=model))
-    if name == job.provider:
-        raise Stumbled("No provider could take it") from no
-    return back
+
+    async def write_down(db: Any) -> Job:
+        tried = await submissions.tried(db, job.id)
+        try:
+            route = crew.registry.route(want_of(job), job.mode, without=tried | {job.provider})
+            name, model = route.provider.name, route.capability.model
+        except UnsupportedCombination:
+            name, model = job.provider, job.model
+        return await submissions.refused(db, job, submission_id, because=str(no), provider=name, model=model)
+
+    back = await crew.write(write_down)
+    if back.provider != job.provider:
+        return back
+    if no.for_good:
+        raise Refused(str(no)) from no
+    raise Stumbled("No provider could take it") from no
 
 
 async def _let_go(job: Job, crew: Crew) -> Job:

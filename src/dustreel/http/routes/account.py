@@ -1,6 +1,5 @@
 """The caller's account: who they are, their DUST, and an admin's grants."""
 
-import hashlib
 from typing import Any
 
 from fastapi import APIRouter
@@ -54,11 +53,10 @@ async def grant(request: Request) -> Response:
     body = validate(GrantRequest, parse_json(request, raw))
     mode = Mode(body.mode) if body.mode is not None else caller.mode
     key = idempotency_key(request)
-    reference = body.reference or (None if key is None else "key:" + hashlib.sha256(key.encode()).hexdigest())
     running = service(request)
     starting = running.prices.starting(mode)
     async with running.db.transaction() as db:
-        entry = await dust.grant(db, body.user_id, mode, Dust(body.amount), reference=reference, starting=starting)
+        entry = await dust.grant(db, body.user_id, mode, Dust(body.amount), reference=body.reference, key=key, starting=starting)
         account = await dust.balance(db, body.user_id, mode, starting=starting)
     return answers.json({"granted": entry is not None, "user_id": str(body.user_id), "mode": mode.value, "dust": _account(account)})
 

@@ -37,8 +37,9 @@ async def docs(request: Request) -> Response:
 
 @router.get("/docs/errors")
 async def errors(request: Request) -> Response:
+    told = {kind.code: failure for kind, failure in reversed(FAILURES.items())}  # of several with one code the first
     rows = "".join(
-        f'<tr id="{kind.code}"><td>{failure.status}</td><td><code>{kind.code}</code></td><td>{escape(failure.title)}</td></tr>'
-        for kind, failure in FAILURES.items()
+        f'<tr id="{code}"><td>{failure.status}</td><td><code>{code}</code></td><td>{escape(failure.title)}</td></tr>'
+        for code, failure in reversed(told.items())
     )
     return HTMLResponse(_PAGE.format(rows=rows))

@@ -19,8 +19,9 @@ async def healthz(request: Request) -> Response:
 
 @router.get("/readyz", **described("readyz"))
 async def readyz(request: Request) -> Response:
-    async with service(request).db.connection() as db:
-        await db.execute("select 1")
+    database = service(request).db
+    async with database.connection() as db:
+        await database.pool.check_connection(db)
     return answers.json({"status": "ok"})
 
 

@@ -58,7 +58,7 @@ def _wish(body: GenerateRequest | AnimateRequest, acting: Acting) -> Wish:
 
 def _idempotency(request: Request, raw: bytes) -> Idempotency | None:
     key = idempotency_key(request)
-    return None if key is None else Idempotency(key, hashlib.sha256(request.url.path.encode() + b"\n" + raw).digest())
+    return None if key is None else Idempotency(key, hashlib.sha256(request.scope["path"].encode() + b"\n" + raw).digest())
 
 
 def _person(body: ReferencePerson | None, acting: Acting) -> Person | None:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dustreel.http import answers
-from dustreel.http.asked import Invalid, MalformedRequest, UnsupportedMediaType
+from dustreel.http.asked import Invalid, MalformedRequest, PayloadTooLarge, UnsupportedMediaType
 from dustreel.http.body import check_announced_size, read_body
 from dustreel.http.caller import acting_user, service
 from dustreel.http.describe import described
@@ -55,14 +55,20 @@ async def _from_form(request: Request, body: bytes) -> bytes:
     async def chunks() -> AsyncGenerator[bytes, None]:
         yield body
 
+    parser = MultiPartParser(request.headers, chunks(), max_files=1, max_fields=8, max_part_size=64 << 10)
+    # The body is in memory already: no part of it goes to a disk that may be full.
+    parser.spool_max_size = FORM_AT_MOST
     try:
-        form = await MultiPartParser(request.headers, chunks(), max_files=1, max_fields=8, max_part_size=64 << 10).parse()
+        form = await parser.parse()
     except (MultiPartException, ParseError, KeyError, UnicodeDecodeError) as wrong:
-        raise MalformedRequest(f"The form can't be read: {getattr(wrong, 'message', wrong)}.") from None
+        raise MalformedRequest(f"The form can't be read: {str(getattr(wrong, 'message', wrong)).rstrip('.')}.") from None
     try:
         file = form.get("file")
         if file is None or isinstance(file, str):
             raise Invalid([("file", "is required, as a file")])
-        return await file.read()
+        data = await file.read()
+        if len(data) > UPLOAD_AT_MOST:
+            raise PayloadTooLarge(f"The picture is larger than {UPLOAD_AT_MOST >> 20} MiB.")
+        return data
     finally:
         await form.close()

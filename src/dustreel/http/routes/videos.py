@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dustreel import jobs, videos
+from dustreel import videos
 from dustreel.base.ids import parse_uuid
 from dustreel.base.vocabulary import GenerationType
 from dustreel.http import answers, wire
@@ -31,8 +31,7 @@ _LIST_DEFAULTS = {**PAGE_DEFAULTS, "favorites_only": False, "generation_type": "
 @router.get("/videos/stats", **described("stats"))
 async def stats(request: Request) -> Response:
     await acting_user(request)
-    async with service(request).db.connection() as db:
-        return answers.json(wire.statistics(await jobs.statistics(db)))
+    return answers.json(wire.statistics(await service(request).reads.statistics()))
 
 
 @router.get("/videos", **described("list_videos"))

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dustreel.base.log import logger
 from dustreel.base.vocabulary import AspectRatio, Duration, GenerationType, Resolution
 from dustreel.base.workshop import Broke, Declined, Workshop
 from dustreel.providers.port import Capability, Order, Refused, Stumbled, Tell
 from dustreel.providers.sandbox.directives import Directives, UnknownDirective, directives_of
+
+log = logger(__name__)
 
 ANIMATIC = Capability(
     model="animatic-1",
@@ -78,7 +81,8 @@ class SandboxProvider:
         except Declined as declined:
             raise Refused(str(declined)) from None
         except Broke as broke:
-            raise Stumbled(f"The renderer stopped: {broke}") from broke
+            log.error("the renderer broke", job_id=str(order.job_id), error=str(broke))
+            raise Stumbled("The renderer broke") from broke
 
     async def _play(self, directives: Directives, order: Order, tell: Tell) -> None:
         """Everything that a directive asks for before a file is made. Raises Refused, Stumbled."""

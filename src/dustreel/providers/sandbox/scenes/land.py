@@ -108,7 +108,9 @@ class Land:
             crest, base = np.zeros_like(x), crest_line
             for octave in range(2 if setting.desert else 7):
                 steps = (x * 1.1 * 2**octave + rng.uniform(0, 99)) % 64
-                crest += np.interp(steps, np.arange(65), rng.uniform(-1, 1, 65)) * 0.55**octave
+                heights = rng.uniform(-1, 1, 65)
+                heights[64] = heights[0]  # it goes round, and must not end in a cliff
+                crest += np.interp(steps, np.arange(65), heights) * 0.55**octave
             if setting.desert:
                 crest = np.convolve(np.r_[crest[:20], crest, crest[-20:]], np.ones(41) / 41, "valid")
             if setting.mountains:
