@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 
 import httpx
 
-PATIENCE_SECONDS = 60.0
+# Several deaths may follow each other, on a machine that others use too.
+PATIENCE_SECONDS = 120.0
 AGAIN_SECONDS = 0.05
 WATCH_SECONDS = 0.1
 RANKS = {"queued": 0, "starting": 1, "processing": 2, "completed": 3, "failed": 3, "cancelled": 3}
@@ -32,12 +33,10 @@ class Front:
                 except httpx.TransportError:
                     await asyncio.sleep(AGAIN_SECONDS)
                     continue
-                if answer.status_code != 503:
-                    if answer.status_code >= 500:
-                        self.complaints.append(f"{method} {path} was answered {answer.status_code}")
+                if answer.status_code < 500:
                     return answer
-                if "retry-after" not in answer.headers:
-                    self.complaints.append(f"{method} {path} was answered 503 without Retry-After")
+                if answer.status_code != 503 or "retry-after" not in answer.headers:
+                    self.complaints.append(f"{method} {path} was answered {answer.status_code}: {answer.text[:200]}")
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def generate(self, prompt: str, *, copies: int = 1) -> str:

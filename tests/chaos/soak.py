@@ -90,7 +90,9 @@ async def _call(play: Play, front: Front, dice: random.Random, number: int, *, u
             await asyncio.sleep(dice.uniform(0.0, 1.5))
             await front.cancel(job)
         if dice.random() < 0.8:
-            await front.until(job, "completed", "failed", "cancelled")
+            with contextlib.suppress(TimeoutError):  # it must end, but not before the trouble does
+                async with asyncio.timeout(until - time.monotonic()):
+                    await front.until(job, "completed", "failed", "cancelled")
 
 
 async def _moods(play: Play, dice: random.Random, *, until: float) -> None:

@@ -78,7 +78,8 @@ async def act(play: Play, db: Database, outcome: Outcome, tell: Callable[[Front]
             await tell(front)
             await front.until_all_final()
             await settled(play, db)
-        except (TimeoutError, KeyError, ExceptionGroup) as failed:
+        except (TimeoutError, KeyError) as failed:
+            await play.calm()
             outcome.broken += [f"it did not come to an end: {failed!r}", *await still_open(db)]
         await play.calm()
         outcome.broken += await violations(play, front, db, start=start)

@@ -91,18 +91,38 @@ class TestOurOwnCodeBreaks:
                 assert (answer.headers["access-control-allow-origin"], answer.headers["connection"]) == ("*", "close")
                 assert answer.headers["x-request-id"] == answer.json()["request_id"]
 
+    async def test_a_request_that_a_stopping_server_cuts_off_is_told_to_come_back(self) -> None:
+        reached, stopping, sent = asyncio.Event(), asyncio.Event(), list[Any]()
+
+        async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+            reached.set()
+            await asyncio.Event().wait()
+
+        async def keep(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": "/me", "query_string": b"", "headers": []}
+        envelope = Envelope(endless, Counts(CollectorRegistry()), stopping)
+        request = asyncio.create_task(envelope(scope, _nothing_to_receive, keep))
+        await reached.wait()
+        stopping.set()
+        request.cancel()
+        await request
+        assert [message["status"] for message in sent if "status" in message] == [503]
+
     async def test_a_query_that_is_no_text_breaks_nothing(self, house: House) -> None:
         sent: list[Any] = []
         scope = {"type": "http", "method": "GET", "path": "/nowhere", "query_string": b"a=\xff", "headers": [(b"host", b"a")]}
 
-        async def receive() -> Any:
-            return {"type": "http.request"}
-
         async def send(message: Any) -> None:
             sent.append(message)
 
-        await house.transport.app(scope, receive, send)
+        await house.transport.app(scope, _nothing_to_receive, send)
         assert sent[0]["status"] == 404
+
+
+async def _nothing_to_receive() -> Any:
+    return {"type": "http.request"}
 
 
 async def test_a_video_is_deleted_though_the_database_leaves_right_after(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:

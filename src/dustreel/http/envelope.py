@@ -76,6 +76,11 @@ class Envelope:
         bound = structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             await app(scope, receive, send_with_id)
+        except asyncio.CancelledError:
+            # A stopping server cuts off what takes too long, and would say 500. What was asked may have been done, as after any lost answer.
+            if begun or not self._stopping.is_set():
+                raise
+            await self._leaving(scope, receive, send_with_id)
         except Exception:
             log.exception("a request broke", method=scope["method"], path=scope["path"])
             # The server cuts the connection where an answer has begun and not ended; to raise would only have it log all this again.
