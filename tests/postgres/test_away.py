@@ -118,6 +118,11 @@ class TestTransactions:
                 await asyncio.sleep(0.3)  # nothing went wrong, and nobody must be given this connection any more
             assert [await _one(db) for _ in range(5)] == [1] * 5
 
+    async def test_a_server_that_answers_is_asked_to_let_go(self, db: Database) -> None:
+        with pytest.raises(Unavailable) as told:
+            await _asleep(db, wait=0.5)
+        assert isinstance(told.value.__cause__, psycopg.errors.QueryCanceled), "so it is known that nothing was done"
+
     async def test_who_is_cut_off_himself_hears_of_that_and_of_nothing_else(self, database_url: str) -> None:
         async with _opened(database_url, max_size=2) as db:
             asleep = asyncio.create_task(_asleep(db, wait=30.0))

@@ -77,7 +77,7 @@ class Envelope:
         try:
             await app(scope, receive, send_with_id)
         except asyncio.CancelledError:
-            # A stopping server cuts off what takes too long, and would say 500. What was asked may have been done, as after any lost answer.
+            # A stopping server cuts off what takes too long, and would say 500. What was asked may have been done, as after a lost answer.
             if begun or not self._stopping.is_set():
                 raise
             await self._leaving(scope, receive, send_with_id)
