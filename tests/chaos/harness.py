@@ -24,7 +24,7 @@ BY_THE_CLOCK = re.compile(
 )
 OF_THESE_AT_MOST = 2
 # After the first death: how often another follows, and within how many messages.
-MORE_DEATHS = 0.3
+MORE_DEATHS = 0.55
 WITHIN_MESSAGES = 160
 
 

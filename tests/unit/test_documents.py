@@ -1,5 +1,6 @@
 """What is written about the service agrees with the service."""
 
+import re
 from pathlib import Path
 
 from dustreel.base.settings import Settings, env_name
@@ -23,6 +24,13 @@ def test_every_error_code_is_documented_with_its_status() -> None:
     text = (ROOT / "docs" / "errors.md").read_text("utf-8")
     for kind, failure in FAILURES.items():
         assert f"| {failure.status} | `{kind.code}` |" in text
+
+
+def test_every_test_that_holds_a_promise_is_there() -> None:
+    named = re.findall(r"`(test_\w+|tests/[\w/.]+)`", (ROOT / "docs" / "reliability.md").read_text("utf-8"))
+    tests = "".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("*.py"))
+    assert len(named) > 30
+    assert [name for name in named if not ((ROOT / name).is_file() if "/" in name else f"def {name}(" in tests)] == []
 
 
 def test_the_committed_openapi_document_is_fresh() -> None:

@@ -207,7 +207,7 @@ class EmbeddedPostgres:
                 if found is None:
                     await connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))
         except psycopg.Error as failed:
-            raise Misconfigured(f"The embedded database can't be made ready: {_last_line(failed)}") from failed
+            raise Misconfigured(f"The embedded database can't be made ready: {_first_line(failed)}") from failed
 
     def _launch(self) -> None:
         options = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
@@ -350,8 +350,9 @@ def _programs() -> Path:
     return Path(spec.origin).parent / f"pginstall{VERSION}" / "bin"
 
 
-def _last_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+def _first_line(error: Exception) -> str:
+    """What libpq adds below it only guesses."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
 
 
 def _add_system_user() -> pwd.struct_passwd:

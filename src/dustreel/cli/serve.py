@@ -188,6 +188,8 @@ async def _answering(service: Service, listener: socket.socket) -> AsyncIterator
         log_config=None,
         access_log=False,
         server_header=False,
+        # Nobody asks for a caller's address or scheme, and nobody is believed about them.
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=ANSWERS_FINISH_SECONDS,
     )
