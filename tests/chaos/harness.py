@@ -73,9 +73,13 @@ class Report:
             f"seed        {self.seed}",
             f"seconds     {self.seconds:>6,.0f}",
         ]
-        for order, what, log in self.broken:
-            lines += ["", f"VIOLATION in «{order}»", *(f"  - {one}" for one in what), *(f"  | {line}" for line in log.splitlines()[-15:])]
-        return "\n".join(lines)
+        return "\n".join([*lines, *map(violation, self.broken)])
+
+
+def violation(found: tuple[Order, list[str], str]) -> str:
+    order, what, log = found
+    lines = ["", f"VIOLATION in «{order}»", *(f"  - {one}" for one in what), *(f"  | {line}" for line in log.splitlines()[-40:])]
+    return "\n".join(lines)
 
 
 class Pool:
@@ -154,7 +158,7 @@ async def shake(
         if soak_seconds:
             soaks = [Order.soak(seed + number, soak_seconds) for number in range(shards)]
             for order, told in zip(soaks, await asyncio.gather(*(trials.run(order) for order in soaks)), strict=True):
-                report.add(order, told)
+                _note(report, order, told, tell=tell)
         planned = await every_message(trials, names, random.Random(seed), report)
         report.planned = len(planned) + report.trials
         waiting = iter(planned)
@@ -163,7 +167,7 @@ async def shake(
             for order in waiting:
                 if time.monotonic() - began > seconds:
                     return
-                report.add(order, await trials.run(order))
+                _note(report, order, await trials.run(order), tell=tell)
                 if tell and report.trials % 50 == 0:
                     took = time.monotonic() - began
                     print(f"{took:6.0f} s: {report.trials} trials, {report.kills} kills, {len(report.broken)} broken", flush=True)
@@ -171,3 +175,9 @@ async def shake(
         await asyncio.gather(*(work() for _ in range(shards)))
     report.seconds = time.monotonic() - began
     return report
+
+
+def _note(report: Report, order: Order, told: dict[str, Any], *, tell: bool) -> None:
+    report.add(order, told)
+    if tell and told["broken"]:
+        print(violation(report.broken[-1]), flush=True)
