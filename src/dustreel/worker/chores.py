@@ -57,20 +57,28 @@ async def keep_beating(
     while not await told_to_stop(stopping, pace.beat):
         try:
             await beat(crew)
-            now = crew.clock.monotonic()
-            # Whatever held us up so long may have held up everybody.
-            if beating_since is None or now - beaten_at > pace.dead_after - pace.beat:
-                beating_since = now
-            beaten_at = now
+        except Unavailable:
+            beating_since = None
+            continue
+        except Exception:
+            # A worker without a beat is taken for dead, and its jobs are rendered twice: whatever this was, the next beat comes.
+            log.exception("a beat went wrong")
+            beating_since = None
+            continue
+        now = crew.clock.monotonic()
+        # Whatever held us up so long may have held up everybody.
+        if beating_since is None or now - beaten_at > pace.dead_after - pace.beat:
+            beating_since = now
+        beaten_at = now
+        try:
             await _let_go_of_lost(crew, list(mine()), lost)
             await _reclaim(crew, pace, list(mine()))
             # After the database was away every worker looks dead, so nobody is declared so before all had time to beat again.
             await _sweep(crew, pace, may_take_over=now - beating_since >= pace.dead_after)
         except Unavailable:
-            beating_since = None
+            log.info("a sweep waited too long; the next beat makes it again")
         except Exception:
-            # A worker without a beat is taken for dead, and its jobs are rendered twice: whatever this was, the next beat comes.
-            log.exception("a beat went wrong")
+            log.exception("a sweep went wrong")
 
 
 async def keep_house(crew: Crew, pace: Pace, stopping: asyncio.Event) -> None:
