@@ -203,9 +203,35 @@ async def _answering(service: Service, listener: socket.socket) -> AsyncIterator
         yield failed
     finally:
         service.stopping.set()
+        await _close_the_door(server, listener)
         await _drained(server)
         server.should_exit = True
         await task
+
+
+async def _close_the_door(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Who comes from now on is refused, and a balancer goes elsewhere; who is in, or stands at the door, is still answered.
+
+    Were it closed last, it would fall shut on those who had just come in and not yet spoken.
+    """
+    loop, config = asyncio.get_running_loop(), server.config
+    waiting: list[socket.socket] = []
+    listener.setblocking(False)
+    with contextlib.suppress(OSError):
+        while True:
+            waiting.append(listener.accept()[0])
+    for one in server.servers:
+        one.close()
+    listener.close()
+
+    def protocol() -> asyncio.Protocol:
+        made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
+            config=config, server_state=server.server_state, app_state=server.lifespan.state, _loop=loop
+        )
+        return made
+
+    for connection in waiting:
+        await loop.connect_accepted_socket(protocol, connection)
 
 
 async def _drained(server: uvicorn.Server) -> None:

@@ -52,8 +52,9 @@ async def keep_beating(
     crew: Crew, pace: Pace, mine: Callable[[], Iterable[Attempt]], lost: Callable[[UUID, int], None], stopping: asyncio.Event
 ) -> None:
     """Beats until told to stop; lets go of jobs that the rows say are no longer ours; sweeps for jobs that nobody carries."""
-    beating_since: float | None = None
+    # The start has beaten already.
     beaten_at = crew.clock.monotonic()
+    beating_since: float | None = beaten_at
     while not await told_to_stop(stopping, pace.beat):
         try:
             await beat(crew)

@@ -7,6 +7,7 @@ has ended is cancelled, again and again until the provider says that it has ende
 import asyncio
 import math
 import random
+from uuid import UUID
 
 from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
@@ -23,7 +24,7 @@ TICK_SECONDS = 1.0
 LOOKS_A_SECOND = 40.0
 URGENT_PAGE = 100
 # A look that nobody finishes (its worker died) is made by another after so many times as long as it takes to call a worker dead.
-LEASE_DEAD_AFTERS = 1.4
+LEASE_DEAD_AFTERS = 1.2
 LONGEST_PAUSE_SECONDS = 10.0
 LONGEST_CANCEL_PAUSE_SECONDS = 60.0
 # A provider may need a moment until it knows what it has just taken.
@@ -34,7 +35,7 @@ UNCONFIGURED_PAUSE_SECONDS = 60.0
 class Lookout:
     def __init__(self, crew: Crew, *, dead_after: float) -> None:
         self._crew, self._lease = crew, dead_after * LEASE_DEAD_AFTERS
-        self._looking: set[asyncio.Task[None]] = set()
+        self._looking: dict[asyncio.Task[None], UUID] = {}
 
     async def keep(self, stopping: asyncio.Event, *, tick: float = TICK_SECONDS) -> None:
         """Looks at what is due, every `tick` seconds, until told to stop."""
@@ -45,10 +46,20 @@ class Lookout:
                 continue
             except Exception:
                 log.exception("the lookout went wrong")
-        # A look that is cut off is made again by somebody else.
-        for task in self._looking:
+        await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        """A look that is cut off is for somebody else, and now."""
+        looking = dict(self._looking)
+        for task in looking:
             task.cancel()
-        await asyncio.gather(*self._looking, return_exceptions=True)
+        await asyncio.gather(*looking, return_exceptions=True)
+        try:
+            async with self._crew.db.transaction() as connection:
+                for submission_id in looking.values():
+                    await submissions.look_again(connection, submission_id, after=0.0)
+        except Unavailable:
+            log.info("the database is away; the looks that were cut off are made when their leases end")
 
     async def _claim(self, *, at_most: int) -> None:
         """Begin to look at all that is urgent, and at so many others."""
@@ -65,8 +76,8 @@ class Lookout:
     def _begin(self, claimed: list[Due]) -> None:
         for due in claimed:
             task = asyncio.create_task(self._attend(due), name=f"look at {due.submission.id}")
-            self._looking.add(task)
-            task.add_done_callback(self._looking.discard)
+            self._looking[task] = due.submission.id
+            task.add_done_callback(self._looking.pop)
 
     async def _attend(self, due: Due) -> None:
         """Within the lease: after it the row is somebody else's."""
