@@ -42,17 +42,6 @@ from dustreel.videos import NewVideo
 from tests.conftest import PATIENCE_SECONDS, fresh_database
 from tests.postgres.made import draft
 
-
-class Flaw(StrEnum):
-    """What the machines have found and the product still has. While one stands here they look away from it, and its own test expects it."""
-
-    DOUBLE_SWEEP = "a sweep with an old snapshot takes what another has just put back, from a worker that lives too"
-    SILENT_PROGRESS = "a provider that tells no progress is taken to have told 0.99"
-    TALKING_TOMBSTONE = "an expired job's order keeps what was sent, and may still learn an error"
-
-
-FLAWS = frozenset(Flaw)
-
 # Hours beside minutes: what is dead has not beaten for two hours, so that no pause of the machine ever decides.
 DEAD_AFTER = 600.0
 FAR = 3_600.0
@@ -446,9 +435,7 @@ select j.*, j.deadline_at < now() as is_overdue, j.updated_at < now() - interval
  order by j.id
 """
 _ORDERS = b"""
-select s.*, wake_at <= now() as is_due, sent is not null as says_what_was_sent, s.error is not null as says_an_error,
-       jobs.expired_at is not null as is_expired
-  from submissions s join jobs on jobs.id = s.job_id
+select *, wake_at <= now() as is_due, sent is not null as says_what_was_sent, error is not null as says_an_error from submissions
 """
 _PURSES = b"""
 select user_id, mode, wallet, held,
@@ -500,7 +487,6 @@ def read(eye: psycopg.Connection[Row]) -> tuple[World, list[Row]]:
             is_filed=row["is_filed"],
         )
     for row in eye.execute(_ORDERS):
-        hushed = row["is_expired"] and Flaw.TALKING_TOMBSTONE in FLAWS
         world.orders[row["id"]] = Order(
             job_id=row["job_id"],
             provider=row["provider"],
@@ -509,8 +495,8 @@ def read(eye: psycopg.Connection[Row]) -> tuple[World, list[Row]]:
             is_due=row["is_due"],
             is_urgent=row["urgent"],
             looks=row["looks"],
-            says_what_was_sent=row["says_what_was_sent"] and not hushed,
-            says_an_error=row["says_an_error"] and not hushed,
+            says_what_was_sent=row["says_what_was_sent"],
+            says_an_error=row["says_an_error"],
         )
     return world, rows
 
@@ -842,11 +828,6 @@ class TakeOver(Sweep[World]):
     def touch(self, world: World, each: UUID) -> None:
         world.put_back(each)
 
-    def allows(self, world: World, outcome: object, *, alone: bool) -> bool:
-        if alone or Flaw.DOUBLE_SWEEP not in FLAWS:
-            return super().allows(world, outcome, alone=alone)
-        return _takes_any(self, world, outcome, {each for each, row in world.jobs.items() if row.is_started})
-
 
 @dataclass(frozen=True)
 class RequeueLost(Sweep[World]):
@@ -859,20 +840,6 @@ class RequeueLost(Sweep[World]):
 
     def touch(self, world: World, each: UUID) -> None:
         world.move(each, errand=0)
-
-    def allows(self, world: World, outcome: object, *, alone: bool) -> bool:
-        if alone or Flaw.DOUBLE_SWEEP not in FLAWS:
-            return super().allows(world, outcome, alone=alone)
-        return _takes_any(self, world, outcome, {each for each, row in world.jobs.items() if row.status is Status.QUEUED})
-
-
-def _takes_any(sweep: Sweep[World], world: World, outcome: object, fit: set[UUID]) -> bool:
-    """While the flaw is there: of the right status, at least."""
-    if not isinstance(outcome, frozenset) or not outcome <= fit:
-        return False
-    for each in outcome:
-        sweep.touch(world, each)
-    return True
 
 
 @dataclass(frozen=True)

@@ -101,18 +101,10 @@ select moved.*,
 -- name: take_over
 -- A new attempt for every started job whose worker is dead (or was handed back and lost its queue row).
 select job_put_back(id, 0, false) as id from (
-    select jobs.id from jobs
-      left join workers on workers.id = jobs.worker_id
-      left join oban_jobs on oban_jobs.id = jobs.queue_row
-     where jobs.status in ('starting', 'processing')
-       and case when jobs.worker_id is not null
-             then workers.beaten_at is null or workers.beaten_at < now() - make_interval(secs => %(dead_after)s)
-             -- Its submission has a time to look again, and needs no queue row.
-             else jobs.step <> 'submitted' and not coalesce(oban_jobs.state in ('available', 'scheduled', 'retryable')
-                  or (oban_jobs.state = 'executing' and oban_jobs.attempted_at > timezone('UTC', now()) - make_interval(secs => %(dead_after)s)), false)
-           end
-     order by jobs.created_at limit %(at_most)s
-       for update of jobs skip locked) as orphaned;
+    select id from jobs
+     where status in ('starting', 'processing') and job_is_orphaned(worker_id, step, queue_row, %(dead_after)s)
+     order by created_at limit %(at_most)s
+       for update skip locked) as orphaned;
 
 -- name: reclaim
 -- What a living worker has by its row and does not carry: the answer to its start was lost with the connection. A new attempt for each.
@@ -134,12 +126,10 @@ select job_put_back(id, %(after)s, %(stumbled)s) as id from (
 update jobs
    set queue_row = queue_put(lane, 'dustreel.errand', jsonb_build_object('job', id, 'attempt', 0), 0), updated_at = now()
  where id in (
-    select jobs.id from jobs left join oban_jobs on oban_jobs.id = jobs.queue_row
-     where jobs.status = 'queued'
-       and not coalesce(oban_jobs.state in ('available', 'scheduled', 'retryable')
-           or (oban_jobs.state = 'executing' and oban_jobs.attempted_at > timezone('UTC', now()) - make_interval(secs => %(dead_after)s)), false)
-     order by jobs.created_at limit %(at_most)s
-       for update of jobs skip locked)
+    select id from jobs
+     where status = 'queued' and not queue_will_act(queue_row, %(dead_after)s)
+     order by created_at limit %(at_most)s
+       for update skip locked)
 returning id;
 
 -- name: expire
@@ -154,7 +144,7 @@ with gone as (
            for update skip locked)
  returning id
 ), hushed as (
-    update submissions set error = null from gone where submissions.job_id = gone.id and error is not null
+    update submissions set error = null, sent = null from gone where submissions.job_id = gone.id and (error is not null or sent is not null)
 )
 select id from gone;
 

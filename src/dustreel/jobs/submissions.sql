@@ -76,10 +76,10 @@ update submissions set wake_at = now() + make_interval(secs => %(after)s)
 -- name: rendering
 -- The provider works on it: starting → processing, and progress where it tells any.
 update jobs
-   set status = 'processing', progress = greatest(progress, least(%(progress)s::float8, 0.99)), updated_at = now(),
+   set status = 'processing', progress = greatest(progress, job_share_told(%(progress)s)), updated_at = now(),
        deadline_at = case status when 'starting' then least(deadline_at, now() + make_interval(secs => %(render_seconds)s)) else deadline_at end
  where id = %(job_id)s and step = 'submitted' and status in ('starting', 'processing')
-   and (status = 'starting' or greatest(progress, least(%(progress)s::float8, 0.99)) is distinct from progress)
+   and (status = 'starting' or greatest(progress, job_share_told(%(progress)s)) is distinct from progress)
    and exists (select from submissions where id = %(id)s and state = 'accepted')
 returning id;
 
@@ -103,9 +103,9 @@ returning id;
 -- name: ended
 -- Failed, cancelled or lost. What becomes of the job is said in the same transaction.
 with job as materialized (
-    select jobs.id from jobs join submissions on submissions.job_id = jobs.id where submissions.id = %(id)s for update of jobs
+    select jobs.id, expired_at from jobs join submissions on submissions.job_id = jobs.id where submissions.id = %(id)s for update of jobs
 )
-update submissions set state = %(state)s, error = %(error)s, sent = null, wake_at = null, urgent = false, ended_at = now()
+update submissions set state = %(state)s, error = case when expired_at is null then %(error)s end, sent = null, wake_at = null, urgent = false, ended_at = now()
   from job
  where submissions.id = %(id)s and job_id = job.id and wake_at is not null
 returning job_id;

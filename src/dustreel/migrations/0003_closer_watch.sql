@@ -47,3 +47,31 @@ create constraint trigger dust_entries_fit after insert on dust_entries
 create index jobs_of_user on jobs (user_id, mode, created_at desc, id desc) where expired_at is null;
 create index dust_grants_by_key on dust_entries (reference) where kind = 'grant' and reference like 'key:%';
 create index jobs_of_lane on jobs (lane, finished_at desc) where status = 'completed';
+
+-- ─── Who is to be taken over ────────────────────────────────────────────────────────────────────────────────────────────
+-- Functions in plpgsql, because each of their statements sees what is committed by now. A join would go by the sweep's own beginning, and
+-- take a job from the worker to which another sweep has just given it.
+
+create function queue_will_act(the_row bigint, dead_after double precision) returns boolean language plpgsql as $$
+-- Whether the queue has a row that somebody will act on, or acts on now.
+begin
+    return exists (
+        select from oban_jobs
+         where id = the_row
+           and (state in ('available', 'scheduled', 'retryable')
+                or (state = 'executing' and attempted_at > timezone('UTC', now()) - make_interval(secs => dead_after))));
+end $$;
+
+create function job_is_orphaned(the_worker uuid, the_step text, the_queue_row bigint, dead_after double precision) returns boolean language plpgsql as $$
+-- Its worker is dead; or nobody has it, and nothing will bring it up: a submission has a time to look again, and needs no queue row.
+begin
+    if the_worker is not null then
+        return not exists (select from workers where id = the_worker and beaten_at >= now() - make_interval(secs => dead_after));
+    end if;
+    return the_step <> 'submitted' and not queue_will_act(the_queue_row, dead_after);
+end $$;
+
+create function job_share_told(share double precision) returns double precision language sql immutable as $$
+-- Never 1 before the job is completed, and nothing where the provider says nothing: least() alone would make 0.99 of it.
+    select case when share is not null then least(share, 0.99) end
+$$;
