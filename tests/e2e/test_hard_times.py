@@ -11,7 +11,8 @@ import pytest
 
 from tests.e2e.served import dustreel, final_status, new_home, one_sentence, processes_in, served, start, until_ready, wait_until
 
-WISH = {"prompt": "A long storm over the sea", "duration": "long", "resolution": "hd_720p", "aspect_ratio": "16:9"}
+# Long enough to be killed in the middle, and no longer to be rendered again than anybody waits on a busy machine.
+WISH = {"prompt": "A long storm over the sea", "duration": "long", "resolution": "sd_480p", "aspect_ratio": "16:9"}
 FAST = {"beat_seconds": "0.3", "dead_after_seconds": "1.5"}
 
 
