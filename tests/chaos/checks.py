@@ -20,7 +20,7 @@ from dustreel.worker import chores
 from tests.chaos.front import Front
 from tests.chaos.stage import Play
 
-SETTLE_SECONDS = 90.0
+SETTLE_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 
 

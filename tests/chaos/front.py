@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 
 # Several deaths may follow each other, on a machine that others use too.
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 60.0
 AGAIN_SECONDS = 0.05
 WATCH_SECONDS = 0.1
 RANKS = {"queued": 0, "starting": 1, "processing": 2, "completed": 3, "failed": 3, "cancelled": 3}

@@ -332,7 +332,7 @@ class Life(Machine[World]):
 # Only a failure takes so long: the shortest way to it is looked for.
 @pytest.mark.timeout(600)
 def test_whatever_happens_to_jobs_the_rows_are_what_was_foretold(lab: Lab) -> None:
-    run(Life, lab, examples=30, steps=30)
+    run(Life, lab, examples=24, steps=30)
 
 
 # The way to where it is to race, and what races there: each by another worker.
