@@ -8,7 +8,7 @@ import pytest
 from tests.chaos.harness import Order, Pool, pool, shake
 
 SHARDS = 2
-SLICE_SECONDS = 60.0
+SLICE_SECONDS = 75.0
 SLICE = ("text", "cancel processing", "ambiguous", "drawn")
 SOAK_SECONDS = 20.0
 # Any order of trials will do; one that stays lets a failure be seen again.
@@ -33,8 +33,8 @@ async def trials() -> AsyncIterator[Pool]:
 async def test_whatever_dies_every_promise_is_kept() -> None:
     report = await shake(shards=SHARDS, seconds=SLICE_SECONDS, seed=SEED, names=SLICE)
     assert not report.broken, str(report)
-    # How many there are is the machine's affair.
-    assert report.kills > 0, str(report)
+    assert report.kills >= 20, str(report)
+    assert len(report.points) >= 15, str(report)
 
 
 async def test_a_busy_hour_of_trouble_breaks_no_promise(trials: Pool) -> None:
