@@ -59,6 +59,15 @@ class Served:
         found |= {process.pid: process for process in processes_in(self.home)}
         return list(found.values())
 
+    def processor_seconds(self) -> float:
+        """What it and its relatives have used of a processor: the work, whoever else is at work on the machine."""
+        spent = 0.0
+        for process in (psutil.Process(self.process.pid), *self.relatives()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                spent += times.user + times.system
+        return spent
+
     def kill_everything(self) -> None:
         """As a power cut would."""
         everybody = self.relatives()

@@ -184,15 +184,14 @@ def test_a_second_start_is_quick_and_keeps_everything_and_ctrl_c_stops_all_of_it
             assert first.signal(signal.SIGINT) < 10
             assert first.process.returncode == 0
             assert processes_in(home) == []
-        began = time.monotonic()
         with served(home) as second:
-            took = time.monotonic() - began
+            worked = second.processor_seconds()
             assert second.token == token
             with second.api() as api:
                 assert api.get("/videos/jobs").json()["pagination"]["total"] == 1, "the welcome video's job"
             assert second.signal(signal.SIGTERM) < 10
             assert processes_in(home) == []
-        assert took < 6, f"{took:.1f} s; under 3 on an idle machine, and this one is shared"
+        assert worked < 6, f"{worked:.1f} s of a processor: on two that are idle it can't be ready within 3 s"
 
 
 def _serving(picture: bytes) -> type[http.server.BaseHTTPRequestHandler]:

@@ -25,6 +25,24 @@ def home() -> Iterator[Path]:
         yield folder
 
 
+class Watched(EmbeddedPostgres):
+    connecting = waiting = False
+
+    def _conninfo(self, database: str) -> str:
+        self.connecting = True
+        return super()._conninfo(database)
+
+    def _remains(self) -> bool:
+        self.waiting = super()._remains()
+        return self.waiting
+
+    async def connects(self) -> bool:
+        return self.connecting
+
+    async def waits(self) -> bool:
+        return self.waiting
+
+
 async def test_it_starts_and_stops_and_starts_again(home: Path) -> None:
     postgres = EmbeddedPostgres(home / "postgres")
     for _ in range(2):
@@ -117,6 +135,39 @@ async def test_one_that_dies_in_its_first_moment_is_told_in_a_sentence(home: Pat
 
     with pytest.raises(Misconfigured, match=r"can't be made ready: [^\n]+$"):
         await Doomed(home / "postgres").start()
+
+
+async def test_one_that_dies_while_it_is_being_adopted_is_started_anew(home: Path) -> None:
+    first, second = EmbeddedPostgres(home / "postgres"), Watched(home / "postgres")
+    await first.start()
+    dying = psutil.Process(_pid(home))
+    dying.suspend()  # who connects now waits for an answer
+    adopting = asyncio.create_task(second.start())
+
+    await eventually(second.connects, "the second to find the server and connect to it")
+    dying.kill()
+    await eventually(second.waits, "the second to wait for its burial")
+    dying.wait()
+    assert _answers(await adopting)
+    assert _pid(home) != dying.pid
+    await first.stop()
+    await second.stop()
+    assert processes_in(home) == []
+
+
+async def test_one_whose_children_outlive_it_is_started_when_they_have_gone(home: Path) -> None:
+    postgres = Watched(home / "postgres")
+    await postgres.start()
+    killed = psutil.Process(_pid(home))
+    child = next(process for process in killed.children() if "checkpointer" in process.cmdline()[0])
+    child.suspend()
+    killed.kill()
+    starting = asyncio.create_task(postgres.start())
+    await eventually(postgres.waits, "the start to wait for the child")
+    child.resume()
+    assert _answers(await starting)
+    await postgres.stop()
+    assert processes_in(home) == []
 
 
 async def test_who_waits_for_another_that_starts_it_can_be_told_to_stop(home: Path) -> None:

@@ -41,6 +41,8 @@ SYSTEM_USER = "dustreel"
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS; the socket's own name takes the rest.
 LONGEST_SOCKET_FOLDER = 103 - len("/.s.PGSQL.5432")
 # A recovery after a crash may take a while; a server that is still at it is not a failure.
+# A killed server's children notice at once, and its parent within the time between two looks.
+BURIAL_SECONDS = 10.0
 START_SECONDS = 120.0
 # Fast shutdown rolls back and writes a checkpoint; after this it is told to quit at once and recover next time.
 STOP_SECONDS = 6.0
@@ -196,11 +198,6 @@ class EmbeddedPostgres:
 
     async def _run(self) -> None:
         """Have a server that answers, and our database in it. Raises Misconfigured."""
-        if self._process is not None:
-            self._process.poll()  # reap it, should it be the one that died
-        if self._postmaster() is None:
-            (self._folder / "postmaster.pid").unlink(missing_ok=True)
-            await uncut(asyncio.to_thread(self._launch))
         try:
             async with await self._until_it_answers() as connection:
                 found = await (await connection.execute("select from pg_database where datname = %s", (NAME,))).fetchone()
@@ -217,17 +214,36 @@ class EmbeddedPostgres:
             )
 
     async def _until_it_answers(self) -> psycopg.AsyncConnection:
+        """Adopts the server that runs, or launches one: also when the one to adopt turns out to be dying."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + START_SECONDS
+        began, launched = loop.time(), False
         while True:
+            if self._postmaster() is None and self._launched() is None:
+                if launched:
+                    raise Misconfigured(f"The embedded database does not start: {self._last_words()}")
+                if self._remains() and loop.time() < began + BURIAL_SECONDS:
+                    await asyncio.sleep(0.02)
+                    continue
+                (self._folder / "postmaster.pid").unlink(missing_ok=True)
+                await uncut(asyncio.to_thread(self._launch))
+                launched = True
             try:
                 return await psycopg.AsyncConnection.connect(self._conninfo("postgres"), autocommit=True, connect_timeout=5)
             except psycopg.OperationalError as not_yet:
-                if self._process is not None and self._process.poll() is not None and self._postmaster() is None:
-                    raise Misconfigured(f"The embedded database does not start: {self._last_words()}") from not_yet
-                if loop.time() > deadline:
+                if loop.time() > began + START_SECONDS:
                     raise Misconfigured(f"The embedded database did not answer within {START_SECONDS:.0f} s: {not_yet}") from not_yet
                 await asyncio.sleep(0.02)
+
+    def _remains(self) -> bool:
+        """Whether a killed one is not wholly gone: its children still end, or its parent has yet to bury it. None starts beside it."""
+        try:
+            killed = psutil.Process(int((self._folder / "postmaster.pid").read_text().split("\n", 1)[0]))
+            if killed.status() == psutil.STATUS_ZOMBIE:
+                return True
+        except (OSError, ValueError, psutil.Error):
+            pass  # buried, or never there
+        folder = str(self._folder.resolve())
+        return any(process.info["cwd"] == folder for process in psutil.process_iter(["cwd"]))
 
     def _last_words(self) -> str:
         lines = [line for line in (self._folder / "start.log").read_text(errors="replace").splitlines() if line.strip()]
