@@ -19,6 +19,7 @@ from dustreel.base.ids import Ids, RandomIds
 from dustreel.base.log import logger
 from dustreel.base.migrate import migrate
 from dustreel.base.settings import Settings, split
+from dustreel.base.tls import trusted
 from dustreel.base.vocabulary import Dust
 from dustreel.base.waiting import in_background, told_to_stop
 from dustreel.callers import Gate, Limits, TokenRules, Tokens
@@ -97,7 +98,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(database(settings))
         clock, ids, bell = SystemClock(), RandomIds(), Bell(db)
-        client = await stack.enter_async_context(httpx.AsyncClient())
+        client = await stack.enter_async_context(httpx.AsyncClient(verify=trusted()))
         bench = Workbench()
         stack.push_async_callback(bench.close)
         store = open_store(settings.media_url)

@@ -12,7 +12,7 @@ from typing import Any
 import av
 from psycopg.rows import dict_row
 
-from dustreel.base.db import Connection, Database
+from dustreel.base.db import Connection
 from dustreel.base.errors import Unavailable
 from dustreel.jobs import audit
 from dustreel.storage.objects import UNDER_WAY, DiskStore
@@ -24,7 +24,7 @@ SETTLE_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 
 
-async def settled(play: Play, db: Database) -> None:
+async def settled(play: Play) -> None:
     """Every job has ended, and so has every order that a provider took. Raises TimeoutError."""
     open_rows = (
         "select (select count(*) from jobs where finished_at is null) + (select count(*) from submissions where wake_at is not null) as n"
@@ -32,36 +32,35 @@ async def settled(play: Play, db: Database) -> None:
     async with asyncio.timeout(SETTLE_SECONDS):
         while True:
             with contextlib.suppress(Unavailable):  # while the database is the one that dies
-                async with db.connection(wait=30.0) as connection:
+                async with play.db.connection(wait=30.0) as connection:
                     ((still_open,),) = await (await connection.execute(open_rows.encode())).fetchall()
                 if still_open == 0:
                     return
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def still_open(db: Database) -> list[str]:
+async def still_open(play: Play) -> list[str]:
     """What has not ended, as its rows say."""
     job = "select j.id, status, step, j.attempt, worker_id, stumbles, deadline_at - now() as left, q.state as queue, q.attempted_by"
-    async with db.connection(wait=30.0) as connection:
+    async with play.db.connection(wait=30.0) as connection:
         jobs = await _rows(connection, f"{job} from jobs j left join oban_jobs q on q.id = j.queue_row where finished_at is null")
         waits = await _rows(connection, "select job_id, state, looks, wake_at - now() as wakes from submissions where wake_at is not null")
         workers = await _rows(connection, "select id, pid, now() - beaten_at as silent from workers")
     return [str({name: str(value) for name, value in row.items()}) for row in (*jobs, *waits, *workers)]
 
 
-async def violations(play: Play, front: Front, db: Database, *, start: int) -> list[str]:
+async def violations(play: Play, front: Front, *, start: int) -> list[str]:
     """Each broken promise, in words."""
     found = list(front.complaints)
     store = DiskStore(play.home / "media")
-    await db.pool.check()  # connections that died with the database
-    async with db.transaction(wait=30.0) as connection:
+    async with play.db.transaction(wait=30.0) as connection:
         await connection.execute("update removals set due_at = now()")
-    await chores.remove_objects(store, db)
+    await chores.remove_objects(store, play.db)
     _age(play.home / "media" / UNDER_WAY)
     DiskStore(play.home / "media")  # sweeps what killed processes left half-written, as every start does
-    async with db.transaction() as connection:
+    async with play.db.transaction() as connection:
         found += [f"audit: {finding.invariant}: {finding.detail}" async for finding in audit(connection) if not finding.holds]
-    async with db.connection() as connection:
+    async with play.db.connection() as connection:
         jobs = await _rows(connection, "select * from jobs")
         videos = await _rows(connection, "select * from videos")
         pictures = await _rows(connection, "select key from pictures")

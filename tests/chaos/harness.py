@@ -17,14 +17,14 @@ from typing import Any
 from tests.chaos.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[2]
-# What comes by the clock, not by the story: there are as many as the trial has seconds, and dying at the third tells what the second told.
+# What comes by the clock, not by the story: there are as many as the trial has seconds, and dying at the second tells what the first told.
 BY_THE_CLOCK = re.compile(
-    r"begin|rollback|worker\.beat|oban\.(?!ack|insert)|submissions\.claim_due|select sha256|"
+    r"begin|rollback|worker\.beat|oban\.(?!ack|insert)|submissions\.claim_(due|urgent)|select sha256|"
     r"jobs\.(by_ids|fail_overdue|requeue_lost|reclaim|take_over|still_mine)"
 )
-OF_THESE_AT_MOST = 2
+OF_THESE_AT_MOST = 1
 # After the first death: how often another follows, and within how many messages.
-MORE_DEATHS = 0.55
+MORE_DEATHS = 0.25
 WITHIN_MESSAGES = 160
 
 

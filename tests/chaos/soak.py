@@ -15,7 +15,7 @@ from tests.chaos.front import Front
 from tests.chaos.points import Moment, Point, Trigger
 from tests.chaos.scenarios import PUBLIC, jpeg
 from tests.chaos.stage import Play, Stage, Victim
-from tests.chaos.trial import Outcome, act, opened
+from tests.chaos.trial import Outcome, Plot, act
 from tests.fakes.replicate import Fault
 
 STARTING_DUST = 100_000
@@ -56,20 +56,20 @@ async def soak(stage: Stage, *, seed: int, seconds: float) -> Outcome:
     dice = random.Random(seed)
     outcome = Outcome("soak", [])
     play = Play(stage, Dice(dice), lambda: dice.choices(list(VICTIMS), list(VICTIMS.values()))[0])
-    settings = PUBLIC | {"DUSTREEL_STARTING_DUST": str(STARTING_DUST)}
-    async with play.running(workers=2, settings=settings), opened(play) as db:
-        await act(play, db, outcome, lambda front: _trouble(play, front, db, dice, seconds), mode=Mode.LIVE, start=STARTING_DUST)
+    plot = Plot(lambda front: _trouble(play, front, dice, seconds), Mode.LIVE, STARTING_DUST, workers=2, settings=PUBLIC)
+    async with play.set():
+        await act(play, plot, outcome)
     return outcome
 
 
-async def _trouble(play: Play, front: Front, db: Database, dice: random.Random, seconds: float) -> None:
+async def _trouble(play: Play, front: Front, dice: random.Random, seconds: float) -> None:
     """Callers call while the weather changes, until the time is up; then the sun shines."""
     until = time.monotonic() + seconds
     async with asyncio.TaskGroup() as all_at_once:
         for number in range(CALLERS):
             all_at_once.create_task(_call(play, front, random.Random(dice.random()), number, until=until))
         all_at_once.create_task(_moods(play, random.Random(dice.random()), until=until))
-        all_at_once.create_task(_jumps(db, random.Random(dice.random()), until=until))
+        all_at_once.create_task(_jumps(play.db, random.Random(dice.random()), until=until))
         all_at_once.create_task(_full_disk(play, random.Random(dice.random()), until=until))
     await play.calm()
     play.upstream.faults.clear()

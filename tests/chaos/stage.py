@@ -126,8 +126,10 @@ class Play:
         self.log = self.home / "log"
         self.upstream = FakeReplicate(film(854, 480, 5))
         self.actors: list[Actor] = []
+        self.db: Database
+        """The harness's own way to the database, past every proxy."""
         self.database = ""
-        self.port = 0
+        self.port = free_port()
         self._tasks: list[asyncio.Task[None]] = []
         self._database_restarts: list[asyncio.Task[None]] = []
         self._recovering = 0
@@ -137,13 +139,24 @@ class Play:
         return f"http://127.0.0.1:{self.port}"
 
     @asynccontextmanager
-    async def running(self, *, workers: int, settings: dict[str, str]) -> AsyncIterator["Play"]:
+    async def set(self) -> AsyncIterator["Play"]:
+        """A database and a data folder, and nobody yet who could die."""
+        self.home.mkdir()
+        try:
+            async with self.stage.fresh_database() as self.database:
+                self.db = Database(self.stage.database_url(self.database), max_size=3)
+                await self.db.open()
+                try:
+                    yield self
+                finally:
+                    await self.db.close()
+        finally:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    @asynccontextmanager
+    async def running(self, *, workers: int, settings: dict[str, str]) -> AsyncIterator[None]:
         """The services, up and restarted whenever they die."""
         async with AsyncExitStack() as stack:
-            self.home.mkdir()
-            stack.callback(shutil.rmtree, self.home, ignore_errors=True)
-            self.database = await stack.enter_async_context(self.stage.fresh_database())
-            self.port = free_port()
             self.upstream.webhook_base = self.url
             media = self.home / "media"
             folders = [media / UNDER_WAY, media / "videos", media / "thumbnails"]
@@ -156,7 +169,7 @@ class Play:
             for actor in self.actors:
                 await self._start(actor)
                 self._tasks.append(asyncio.create_task(self._keep_alive(actor)))
-            yield self
+            yield
 
     async def _enlist(self, stack: AsyncExitStack, role: str, settings: dict[str, str]) -> Actor:
         actor = Actor(role, {})
@@ -233,6 +246,7 @@ class Play:
         """From here on nothing dies."""
         self._down()
         await asyncio.gather(*self._database_restarts)
+        await self.db.pool.check()  # connections that died with the database
 
     async def _start(self, actor: Actor) -> None:
         actor.pid = await self.stage.fork(actor.role, actor.settings, self.log, self._mutant)
@@ -251,10 +265,11 @@ class Play:
                 await self._start(actor)
 
     async def _end(self) -> None:
+        self._down()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._database_restarts, return_exceptions=True)
-        self._down()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._database_restarts)
         for actor in self.actors:
             _signal(actor.pid, signal.SIGKILL)
         for actor in self.actors:

@@ -1,15 +1,14 @@
 """One trial: a scenario, the messages at which something dies, and what was found afterwards."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import uuid4
 
 import httpx
 
-from dustreel.base.db import Database
 from dustreel.base.ids import RandomIds
+from dustreel.base.tls import trusted
 from dustreel.base.vocabulary import Mode
 from dustreel.callers import Role, make_key
 from tests.chaos.checks import settled, still_open, violations
@@ -45,44 +44,50 @@ async def run(stage: Stage, scenario: Scenario, targets: list[Target], *, mutant
     outcome = Outcome(scenario.name, targets)
     trigger = Trigger(targets)
     play = Play(stage, trigger, lambda: scenario.victim, mutant)
-    settings = {"DUSTREEL_STARTING_DUST": str(STARTING_DUST)} | scenario.settings
-    async with play.running(workers=scenario.workers, settings=settings), opened(play) as db:
+    plot = Plot(lambda front: scenario.tell(play, front), Mode(scenario.mode), STARTING_DUST, scenario.workers, scenario.settings)
+    async with play.set():
         if mutant is not None and MUTANTS[mutant].break_database:
-            async with db.transaction(wait=30.0) as connection:
+            async with play.db.transaction() as connection:
                 await connection.execute(MUTANTS[mutant].break_database.encode())
-        await act(play, db, outcome, lambda front: scenario.tell(play, front), mode=Mode(scenario.mode), start=STARTING_DUST)
+        await act(play, plot, outcome)
     outcome.passed = dict(trigger.passed)
     return outcome
 
 
-@asynccontextmanager
-async def opened(play: Play) -> AsyncIterator[Database]:
-    """The harness's own way to the database, past every proxy."""
-    db = Database(play.stage.database_url(play.database), max_size=3)
-    await db.open()
-    try:
-        yield db
-    finally:
-        await db.close()
+@dataclass(frozen=True)
+class Plot:
+    """What callers do, and with what services."""
+
+    tell: Callable[[Front], Awaitable[None]]
+    mode: Mode
+    start: int
+    """The caller's DUST."""
+    workers: int
+    settings: dict[str, str]
 
 
-async def act(play: Play, db: Database, outcome: Outcome, tell: Callable[[Front], Awaitable[None]], *, mode: Mode, start: int) -> None:
+async def act(play: Play, plot: Plot, outcome: Outcome) -> None:
     """Let the callers tell their story, wait until all of it has ended, and write down what was found."""
     began = time.monotonic()
     user_id = uuid4()
-    async with db.transaction(wait=30.0) as connection:
-        _, key = await make_key(connection, RandomIds(), user_id, mode=mode, role=Role.USER)
-    async with httpx.AsyncClient(base_url=play.url, headers={"Authorization": f"Bearer {key}"}, timeout=10.0) as api:
+    async with play.db.transaction() as connection:
+        _, key = await make_key(connection, RandomIds(), user_id, mode=plot.mode, role=Role.USER)
+    settings = {"DUSTREEL_STARTING_DUST": str(plot.start)} | plot.settings
+    headers = {"Authorization": f"Bearer {key}"}
+    async with (
+        play.running(workers=plot.workers, settings=settings),
+        httpx.AsyncClient(base_url=play.url, headers=headers, timeout=10.0, verify=trusted()) as api,
+    ):
         front = Front(api, user_id)
         try:
-            await tell(front)
+            await plot.tell(front)
             await front.until_all_final()
-            await settled(play, db)
+            await settled(play)
         except (TimeoutError, KeyError) as failed:
             await play.calm()
-            outcome.broken += [f"it did not come to an end: {failed!r}", *await still_open(db)]
+            outcome.broken += [f"it did not come to an end: {failed!r}", *await still_open(play)]
         await play.calm()
-        outcome.broken += await violations(play, front, db, start=start)
+        outcome.broken += await violations(play, front, start=plot.start)
     outcome.ends = [shown[-1][0] for shown in front.seen.values() if shown]
     outcome.log = play.log.read_text("utf-8", errors="replace")[-LOG_SHOWN:] if play.log.exists() else ""
     outcome.fired = play.trigger.fired

@@ -16,6 +16,7 @@ import uvloop
 
 from dustreel.base import log
 from dustreel.base.settings import read_settings
+from dustreel.base.tls import trusted
 from dustreel.base.workshop import Workshop
 from dustreel.cli import serve as serving
 from dustreel.wiring import Service
@@ -26,6 +27,7 @@ from tests.chaos.nursery import open_nursery
 def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are nobody's to bury
     launcher = str(open_nursery(Path(sys.argv[1])))
+    trusted()  # read once, here
     gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)

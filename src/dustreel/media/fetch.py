@@ -15,6 +15,7 @@ from typing import Any
 
 import httpcore
 
+from dustreel.base.tls import trusted
 from dustreel.media.addresses import Target, check_url, may_dial
 from dustreel.media.failures import ImageTooLarge, ImageUnreachable, ImageUnsupported, ImageUrlForbidden, InvalidImageUrl
 
@@ -57,7 +58,7 @@ class SafeFetch:
         """`allow`: exact `host:port` pairs that may be reached though they are private, on any port."""
         self._allowed = frozenset((host.strip("[]").lower(), int(port)) for host, _, port in (pair.rpartition(":") for pair in allow))
         self._max_bytes, self._total, self._connect = max_bytes, total_seconds, connect_seconds
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or trusted()
         self._resolve = resolve
         # A pool of its own: slow DNS must not starve whatever else uses threads.
         self._dns = ThreadPoolExecutor(8, "dns")

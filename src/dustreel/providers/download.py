@@ -6,6 +6,7 @@ from typing import IO
 
 import httpx
 
+from dustreel.base.tls import trusted
 from dustreel.providers.port import Refused, Stumbled
 
 # 15 s of 2160p from a generous encoder; what is larger is no video of ours.
@@ -20,7 +21,7 @@ class Download:
     def __init__(self, hosts: tuple[str, ...], *, own: httpx.URL) -> None:
         """`hosts` are domains, each with what lies below it, over https; `own` is the API that the operator configured, private or not."""
         self._hosts, self._own = hosts, own
-        self._client = httpx.AsyncClient(timeout=TIMES)
+        self._client = httpx.AsyncClient(timeout=TIMES, verify=trusted())
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -20,6 +20,7 @@ import httpx
 
 from dustreel.base.clock import Clock
 from dustreel.base.log import logger
+from dustreel.base.tls import trusted
 from dustreel.base.vocabulary import AspectRatio, GenerationType, Resolution
 from dustreel.providers.download import Download
 from dustreel.providers.port import (
@@ -86,7 +87,11 @@ class ReplicateProvider:
     def __init__(self, token: str, *, clock: Clock, base_url: str = BASE_URL) -> None:
         self._clock = clock
         self._client = httpx.AsyncClient(
-            base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=TIMES, limits=httpx.Limits(max_connections=64)
+            base_url=base_url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMES,
+            limits=httpx.Limits(max_connections=64),
+            verify=trusted(),
         )
         self._download = Download(OUTPUT_HOSTS, own=httpx.URL(base_url))
         self._secret: bytes | None = None
