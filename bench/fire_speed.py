@@ -37,7 +37,8 @@ DEADLINES = Deadlines(queue=86_400, job=86_400, render=86_400, settle=86_400)
 # `dust_entries_post` stays: it moves the balance. All others only refuse.
 _WITHOUT_CHECKS = """
 drop trigger jobs_move on jobs; drop trigger jobs_begin on jobs; drop trigger jobs_resolved on jobs; drop trigger jobs_stay on jobs;
-drop trigger dust_entries_append_only on dust_entries; drop trigger dust_accounts_follow on dust_accounts;
+drop trigger dust_entries_fit on dust_entries; drop trigger dust_entries_append_only on dust_entries;
+drop trigger dust_accounts_follow on dust_accounts;
 """
 
 
@@ -110,10 +111,13 @@ async def _make_waiting(url: str, upstream: FakeReplicate) -> None:
     await db.open()
     terms = Terms(Dust(1_000_000), WAITING + 1, 86_400)
     user, worker = uuid4(), uuid4()
+    drafts = [_draft(user) for _ in range(WAITING)]
     async with db.transaction() as connection:
-        for _ in range(WAITING):
-            draft = _draft(user)
+        for draft in drafts:
             await life.accept(connection, draft, terms)
+    # A job begins queued, which is checked when the transaction ends.
+    async with db.transaction() as connection:
+        for draft in drafts:
             job = await life.start(connection, draft.id, worker_id=worker, deadlines=DEADLINES)
             submission = uuid4()
             await submissions.intend(connection, job, submission, {"prompt": draft.prompt}, lease=60.0, deadlines=DEADLINES)

@@ -22,7 +22,8 @@ class Front:
     """Job ids by prompt."""
     seen: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     """What each job's status showed, one after the other."""
-    complaints: list[str] = field(default_factory=list)
+    complaints: dict[str, None] = field(default_factory=dict)
+    """In their order, each once."""
 
     async def ask(self, method: str, path: str, **what: Any) -> httpx.Response:
         """An answer that is none of 'not now'."""
@@ -36,8 +37,11 @@ class Front:
                 if answer.status_code < 500:
                     return answer
                 if answer.status_code != 503 or "retry-after" not in answer.headers:
-                    self.complaints.append(f"{method} {path} was answered {answer.status_code}: {answer.text[:200]}")
+                    self._complain(f"{method} {path} was answered {answer.status_code}: {answer.text[:200]}")
                 await asyncio.sleep(AGAIN_SECONDS)
+
+    def _complain(self, about: str) -> None:
+        self.complaints[about] = None
 
     async def generate(self, prompt: str, *, copies: int = 1) -> str:
         wish = {"user_id": str(self.user_id), "prompt": prompt, "duration": "short", "resolution": "sd_480p", "aspect_ratio": "16:9"}
@@ -53,7 +57,7 @@ class Front:
         answers = await asyncio.gather(*(self.ask("POST", path, json=wish, headers=headers) for _ in range(copies)))
         ids = {answer.json().get("job_id") for answer in answers}
         if len(ids) != 1 or None in ids:
-            self.complaints.append(f"one Idempotency-Key was answered {[answer.text[:200] for answer in answers]}")
+            self._complain(f"one Idempotency-Key was answered {[answer.text[:200] for answer in answers]}")
         job: str = answers[0].json()["job_id"]
         self.jobs[wish["prompt"]] = job
         self.seen[job] = []
@@ -67,9 +71,9 @@ class Front:
         shown = body.get("status", ""), body.get("progress") or 0.0
         before = self.seen[job][-1] if self.seen[job] else ("queued", 0.0)
         if RANKS.get(shown[0], -1) < RANKS[before[0]] or (RANKS[before[0]] == 3 and shown[0] != before[0]):
-            self.complaints.append(f"job {job} went back from {before[0]} to {shown[0]}")
+            self._complain(f"job {job} went back from {before[0]} to {shown[0]}")
         elif shown[1] < before[1] and "progress" in body:
-            self.complaints.append(f"job {job}'s progress fell from {before[1]} to {shown[1]}")
+            self._complain(f"job {job}'s progress fell from {before[1]} to {shown[1]}")
         else:
             self.seen[job].append(shown)
         return body

@@ -70,7 +70,7 @@ MUTANTS = {
     "resubmit after an unclear answer": Mutant(_resubmit_after_an_unclear_answer),
     "refund without looking": Mutant(
         _refund_without_looking,
-        "drop trigger jobs_move on jobs; drop trigger jobs_resolved on jobs; "
+        "drop trigger jobs_move on jobs; drop trigger jobs_resolved on jobs; drop trigger dust_entries_fit on dust_entries; "
         "alter table dust_entries drop constraint dust_once_a_job_and_kind; drop index dust_hold_resolved_once; "
         "alter table jobs drop constraint job_completed_has_a_video; alter table jobs drop constraint job_progress_fits;",
     ),
