@@ -971,10 +971,11 @@ class Accepted(Act[World]):
         order = world.orders.get(self.order_id)
         if order is None or order.state not in (State.INTENT, State.LOST):
             return False
-        if any(each.provider == order.provider and each.upstream == self.upstream for each in world.orders.values()):
+        others = [each for name, each in world.orders.items() if name != self.order_id]
+        if any(each.provider == order.provider and each.upstream == self.upstream for each in others):
             return False
-        if order.upstream is not None:
-            return Said.REFUSED  # lost under one name, it can't turn up under another
+        if order.upstream not in (None, self.upstream):
+            return False  # lost under one name, it can't turn up under another
         world.orders[self.order_id] = replace(
             order, state=State.ACCEPTED, upstream=self.upstream, is_due=self.after <= 0, looks=0, says_an_error=False
         )
@@ -998,9 +999,8 @@ class Heard(Act[World]):
         return None
 
     def foretell(self, world: World) -> object:
-        said = Accepted(self.order_id, self.upstream, after=0.0).foretell(world)
-        if said is not False:
-            return said if said is Said.REFUSED else None
+        if Accepted(self.order_id, self.upstream, after=0.0).foretell(world):
+            return None
         is_new = (self.provider, self.webhook_id) not in world.heard
         world.heard[self.provider, self.webhook_id] = True
         order = world.orders.get(self.order_id)

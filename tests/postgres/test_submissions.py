@@ -152,6 +152,19 @@ async def test_a_lost_order_that_turns_up_is_open_again(db: Database) -> None:
         assert (due.submission.upstream_id, due.job_is_live) == ("late", False)
 
 
+async def test_a_taken_order_that_was_lost_is_open_again_under_its_own_name_only(db: Database) -> None:
+    job, submission_id = await taken(db, uuid4())
+    async with db.transaction() as connection:
+        submission = await submissions.find(connection, submission_id)
+        assert submission is not None and submission.upstream_id is not None
+        assert await submissions.ended(connection, submission_id, State.LOST, because="nobody knows")
+        await life.fail(connection, job, because="nobody knows")
+        assert not await submissions.accepted(connection, submission_id, "another", after=0.0)
+        assert await submissions.accepted(connection, submission_id, submission.upstream_id, after=0.0)
+        (due,) = await submissions.claim_due(connection, at_most=10, lease=60.0)
+        assert (due.submission.upstream_id, due.job_is_live) == (submission.upstream_id, False)
+
+
 async def test_what_was_said_of_an_expired_job_is_forgotten(db: Database) -> None:
     job, submission_id = await taken(db, uuid4())
     async with db.transaction() as connection:

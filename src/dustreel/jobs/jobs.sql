@@ -122,14 +122,16 @@ select job_put_back(id, %(after)s, %(stumbled)s) as id from (
        for update) as handed;
 
 -- name: requeue_lost
--- A queued job whose queue row is gone, ended, or was fetched by a process that died before it could start the job.
+-- A queued job whose queue row is gone, ended, or was fetched by a process that died before it could start the job. The join finds them at
+-- once; the function looks again at each that it is about to lock.
 update jobs
    set queue_row = queue_put(lane, 'dustreel.errand', jsonb_build_object('job', id, 'attempt', 0), 0), updated_at = now()
  where id in (
-    select id from jobs
-     where status = 'queued' and not queue_will_act(queue_row, %(dead_after)s)
+    select jobs.id from jobs left join oban_jobs on oban_jobs.id = queue_row
+     where status = 'queued' and coalesce(oban_jobs.state not in ('available', 'scheduled', 'retryable'), true)
+       and not queue_will_act(queue_row, %(dead_after)s)
      order by created_at limit %(at_most)s
-       for update skip locked)
+       for update of jobs skip locked)
 returning id;
 
 -- name: expire

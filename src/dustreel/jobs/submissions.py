@@ -102,7 +102,7 @@ async def intend(db: Connection, job: Job, submission_id: UUID, sent: Mapping[st
 async def accepted(db: Connection, submission_id: UUID, upstream_id: str, *, after: float) -> bool:
     """The provider has it, under this name; the first look is in `after` seconds.
 
-    False, and nothing changes, when that was known already or the name is another submission's.
+    False, and nothing changes, when that was known already, it is known under another name, or the name is another submission's.
     """
     try:
         # A savepoint of its own: two that lost their answers may reach for one name at the same moment, and the second looks on.

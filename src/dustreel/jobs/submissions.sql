@@ -22,8 +22,10 @@ with job as materialized (
     update submissions
        set state = 'accepted', upstream_id = %(upstream_id)s, ended_at = null, error = null, looks = 0, wake_at = now() + make_interval(secs => %(after)s)
       from job
-     where submissions.id = %(id)s and job_id = job.id and state in ('intent', 'lost')
-       and not exists (select from submissions other where other.provider = submissions.provider and other.upstream_id = %(upstream_id)s)
+     where submissions.id = %(id)s and job_id = job.id and state in ('intent', 'lost') and coalesce(upstream_id, %(upstream_id)s) = %(upstream_id)s
+       and not exists (
+           select from submissions other
+            where other.provider = submissions.provider and other.upstream_id = %(upstream_id)s and other.id <> submissions.id)
  returning submissions.id, job_id
 ), freed as (
     update jobs set worker_id = null, updated_at = now() from known
