@@ -24,8 +24,10 @@ from dustreel.dust import balance
 from dustreel.jobs import Job, Status, Step, life, submissions
 from dustreel.jobs.life import Idempotency
 from dustreel.jobs.submissions import State
-from tests.postgres import machines as m
-from tests.postgres.machines import FAR, Act, Facts, Lab, Owner, World, lab_on
+from tests.postgres.machines import books, callers, chance, orders, sweeps, workers
+from tests.postgres.machines.acts import Act, Facts, explained, played, played_at_once, until_each_waits
+from tests.postgres.machines.lab import Lab, broken, empty, lab_on, patient
+from tests.postgres.machines.world import FAR, KEEP, Owner, World, read
 from tests.postgres.made import DEADLINES, STARTING, accepted, beat, intended, processing, taken
 
 PHASES = (Phase.explicit, Phase.generate, Phase.shrink)
@@ -47,7 +49,7 @@ JAMS = {
 @pytest.fixture
 async def db(database_url: str) -> AsyncIterator[Database]:
     """As everybody's, but in no hurry."""
-    database = m.patient(database_url, connections=10)
+    database = patient(database_url, connections=10)
     await database.open()
     yield database
     await database.close()
@@ -78,7 +80,7 @@ class Machine[W: Facts](RuleBasedStateMachine):
         self.is_sound = True
         """Until a step goes wrong; then there is no end to be brought to."""
         self.audited: object = None
-        lab.do(m.empty(lab.db))
+        lab.do(empty(lab.db))
 
     def look(self) -> W:
         """The world as the database has it."""
@@ -89,13 +91,13 @@ class Machine[W: Facts](RuleBasedStateMachine):
         if self.audited == self.world:
             return []
         self.audited = self.world.copy()
-        return self.lab.do(m.broken(self.lab.db))
+        return self.lab.do(broken(self.lab.db))
 
     def alone(self, act: Act[W]) -> None:
         """Play one act, which must say and change exactly what was foretold."""
         self.is_sound = False
         expected, told = self.world.copy(), self.world.copy()
-        said = self.lab.do(m.played(act, self.lab.db))
+        said = self.lab.do(played(act, self.lab.db))
         assert act.allows(expected, said, alone=True), f"{act}\nsaid     {said}\nforetold {act.foretell(told)}"
         self.world = self.look()
         assert self.world == expected, f"{act}\nsaid {said}, and\n{expected.difference(self.world)}"
@@ -104,9 +106,9 @@ class Machine[W: Facts](RuleBasedStateMachine):
     def at_once(self, acts: Sequence[Act[W]], jam: str | None = None, *values: object) -> None:
         """Play several at the same moment: they must come to what some order of them would."""
         self.is_sound = False
-        said = self.lab.do(m.played_at_once(self.lab.crowd, acts, jam, *values))
+        said = self.lab.do(played_at_once(self.lab.crowd, acts, jam, *values))
         before, self.world = self.world, self.look()
-        if not m.explained(before, acts, said, self.world):
+        if not explained(before, acts, said, self.world):
             each = "\n".join(f"{act}\n    said {what}" for act, what in zip(acts, said, strict=True))
             raise AssertionError(f"No order of these comes to this:\n{each}\n{before.difference(self.world)}")
         self.is_sound = True
@@ -115,40 +117,40 @@ class Machine[W: Facts](RuleBasedStateMachine):
 # ── Jobs ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 EVENTS: dict[str, Callable[["Life", Pick], Act[World]]] = {
-    "accept": lambda it, p: m.Accept(it.fresh(), OWNERS[p.worker], (0, 10, 10, 30, 30, 60)[p.twist]),
-    "accept once": lambda it, p: m.Accept(it.fresh(), OWNERS[p.worker], 30, Idempotency(f"key {p.back}", b"%032d" % (p.twist // 4))),
-    "grant": lambda it, p: m.Grant(OWNERS[p.worker], 1 + p.twist, (None, "gift", "prize")[p.back % 3]),
-    "balance": lambda it, p: m.Balance(OWNERS[p.worker]),
-    "cancel": lambda it, p: m.Cancel(it.job(p), refunds=p.twist % 3 > 0),
-    "start": lambda it, p: m.Start(it.job(p).id, WORKERS[p.worker]),
-    "resume": lambda it, p: m.Resume(it.job(p).id, it.job(p).attempt, WORKERS[p.worker]),
-    "render": lambda it, p: m.Render(it.job(p), SHARES[p.twist % 4]),
-    "progress": lambda it, p: m.Progress(it.job(p), SHARES[p.twist % 4]),
-    "rendered": lambda it, p: m.Rendered(it.job(p)),
-    "stored": lambda it, p: m.Stored(it.job(p)),
-    "finish": lambda it, p: m.Finish(it.job(p), it.fresh()),
-    "fail": lambda it, p: m.Fail(it.job(p)),
-    "hand over": lambda it, p: m.HandOver(it.job(p), after=(0.0, 60.0)[p.twist % 2], stumbled=p.twist < 2),
-    "intend": lambda it, p: m.Intend(it.job(p), it.fresh_order(p)),
-    "accepted": lambda it, p: m.Accepted(it.order(p), it.upstream(p), after=(FAR, 0.0)[p.twist % 2]),
-    "refused": lambda it, p: m.Refused(it.job(p), it.own_order(p), ("sandbox", "elsewhere")[p.twist % 2]),
-    "rendering": lambda it, p: m.Rendering(it.order(p), it.share(p)),
-    "succeeded": lambda it, p: m.Succeeded(it.order(p)),
-    "ended": lambda it, p: m.Ended(it.order(p), (State.FAILED, State.CANCELLED, State.LOST)[p.twist % 3]),
-    "ask again": lambda it, p: m.AskAgain(it.order(p)),
-    "look again": lambda it, p: m.LookAgain(it.order(p), after=(FAR, 0.0)[p.twist % 2]),
-    "heard": lambda it, p: m.Heard(it.order(p), "sandbox", f"webhook {p.twist % 2}", it.upstream(p)),
-    "take over": lambda it, p: m.TakeOver(),
-    "reclaim": lambda it, p: m.Reclaim(it.job(p).worker_id or WORKERS[p.worker], (it.job(p).id,) if p.twist == 0 else ()),
-    "fail overdue": lambda it, p: m.FailOverdue(),
-    "requeue lost": lambda it, p: m.RequeueLost(),
-    "expire": lambda it, p: m.Expire(),
-    "claim due": lambda it, p: m.ClaimDue(at_most=1 + p.twist),
-    "claim urgent": lambda it, p: m.ClaimUrgent(at_most=1 + p.twist),
-    "move money": lambda it, p: m.MoveMoney(it.job(p).id, ("capture", "release", "refund")[p.twist % 3]),
+    "accept": lambda it, p: callers.Accept(it.fresh(), OWNERS[p.worker], (0, 10, 10, 30, 30, 60)[p.twist]),
+    "accept once": lambda it, p: callers.Accept(it.fresh(), OWNERS[p.worker], 30, Idempotency(f"key {p.back}", b"%032d" % (p.twist // 4))),
+    "grant": lambda it, p: callers.Grant(OWNERS[p.worker], 1 + p.twist, (None, "gift", "prize")[p.back % 3]),
+    "balance": lambda it, p: callers.Balance(OWNERS[p.worker]),
+    "cancel": lambda it, p: callers.Cancel(it.job(p), refunds=p.twist % 3 > 0),
+    "start": lambda it, p: workers.Start(it.job(p).id, WORKERS[p.worker]),
+    "resume": lambda it, p: workers.Resume(it.job(p).id, it.job(p).attempt, WORKERS[p.worker]),
+    "render": lambda it, p: workers.Render(it.job(p), SHARES[p.twist % 4]),
+    "progress": lambda it, p: workers.Progress(it.job(p), SHARES[p.twist % 4]),
+    "rendered": lambda it, p: workers.Rendered(it.job(p)),
+    "stored": lambda it, p: workers.Stored(it.job(p)),
+    "finish": lambda it, p: workers.Finish(it.job(p), it.fresh()),
+    "fail": lambda it, p: workers.Fail(it.job(p)),
+    "hand over": lambda it, p: workers.HandOver(it.job(p), after=(0.0, 60.0)[p.twist % 2], stumbled=p.twist < 2),
+    "intend": lambda it, p: orders.Intend(it.job(p), it.fresh_order(p)),
+    "accepted": lambda it, p: orders.Accepted(it.order(p), it.upstream(p), after=(FAR, 0.0)[p.twist % 2]),
+    "refused": lambda it, p: orders.Refused(it.job(p), it.own_order(p), ("sandbox", "elsewhere")[p.twist % 2]),
+    "rendering": lambda it, p: orders.Rendering(it.order(p), it.share(p)),
+    "succeeded": lambda it, p: orders.Succeeded(it.order(p)),
+    "ended": lambda it, p: orders.Ended(it.order(p), (State.FAILED, State.CANCELLED, State.LOST)[p.twist % 3]),
+    "ask again": lambda it, p: orders.AskAgain(it.order(p)),
+    "look again": lambda it, p: orders.LookAgain(it.order(p), after=(FAR, 0.0)[p.twist % 2]),
+    "heard": lambda it, p: orders.Heard(it.order(p), "sandbox", f"webhook {p.twist % 2}", it.upstream(p)),
+    "take over": lambda it, p: sweeps.TakeOver(),
+    "reclaim": lambda it, p: sweeps.Reclaim(it.job(p).worker_id or WORKERS[p.worker], (it.job(p).id,) if p.twist == 0 else ()),
+    "fail overdue": lambda it, p: sweeps.FailOverdue(),
+    "requeue lost": lambda it, p: sweeps.RequeueLost(),
+    "expire": lambda it, p: sweeps.Expire(),
+    "claim due": lambda it, p: sweeps.ClaimDue(at_most=1 + p.twist),
+    "claim urgent": lambda it, p: sweeps.ClaimUrgent(at_most=1 + p.twist),
+    "move money": lambda it, p: callers.MoveMoney(it.job(p).id, ("capture", "release", "refund")[p.twist % 3]),
     "go on": lambda it, p: it.next(p),
     # The answer to a commit was lost, so it is said again.
-    "intend again": lambda it, p: m.Intend(it.job(p), it.own_order(p)),
+    "intend again": lambda it, p: orders.Intend(it.job(p), it.own_order(p)),
 }
 MONEY = ("accept", "accept once", "grant")
 # What nobody does, and the sweeps that may notice.
@@ -192,7 +194,7 @@ class Life(Machine[World]):
         self.orders: dict[UUID, list[UUID]] = {}
 
     def look(self) -> World:
-        world, rows = m.read(self.lab.eye)
+        world, rows = read(self.lab.eye)
         for row in rows:
             if row != self.rows.get(row["id"]):
                 self.rows[row["id"]] = row
@@ -202,9 +204,9 @@ class Life(Machine[World]):
     @initialize()
     def there_are_jobs(self) -> None:
         for owner in OWNERS:
-            self.alone(m.Accept(self.fresh(), owner, 10))
+            self.alone(callers.Accept(self.fresh(), owner, 10))
         for worker in WORKERS[:2]:
-            self.alone(m.Happens("a worker beats", worker))
+            self.alone(chance.Happens("a worker beats", worker))
 
     @rule(events=st.lists(st.tuples(st.sampled_from(sorted(EVENTS)), PICKS), min_size=1, max_size=5))
     def things_happen(self, events: list[tuple[str, Pick]]) -> None:
@@ -225,7 +227,7 @@ class Life(Machine[World]):
             pick = replace(picked, job=self.live(picked.job, carried="worker" in what), back=0)
             job = self.job(pick)
             to = (job.worker_id or WORKERS[pick.worker]) if "worker" in what else self.order(pick) if "look" in what else job.id
-            self.alone(m.Happens(what, to))
+            self.alone(chance.Happens(what, to))
             for sweep in CHANCES[what] if is_noticed else ():
                 self.alone(EVENTS[sweep](self, pick))
 
@@ -247,11 +249,11 @@ class Life(Machine[World]):
             return
         for job_id, row in self.world.jobs.items():
             if not row.status.is_final:
-                self.alone(m.Happens("it is overdue", job_id))
-        self.alone(m.FailOverdue())
+                self.alone(chance.Happens("it is overdue", job_id))
+        self.alone(sweeps.FailOverdue())
         for order_id, order in self.world.orders.items():
             if order.is_due is not None:
-                self.alone(m.Ended(order_id, State.LOST))
+                self.alone(orders.Ended(order_id, State.LOST))
         assert all(row.status.is_final for row in self.world.jobs.values())
         assert all(purse.held == 0 for purse in self.world.purses.values())
         self.the_audit_finds_nothing()
@@ -307,10 +309,10 @@ class Life(Machine[World]):
         elif row.status.is_final and order is not None and order.is_due is not None and pick.worker:
             events = "succeeded|succeeded|ended|heard|claim urgent|look again"
         elif row.is_expired:
-            return m.Accept(self.fresh(), row.owner, 5)
+            return callers.Accept(self.fresh(), row.owner, 5)
         elif row.status.is_final:
             if not row.is_old:
-                return m.Happens("it is old", job.id)
+                return chance.Happens("it is old", job.id)
             events = "expire"
         elif row.worker is None and row.step is Step.SUBMITTED and order is not None:
             events = "heard|ask again|ended|claim due" if order.state is State.INTENT else "rendering|succeeded|succeeded|ended"
@@ -361,7 +363,7 @@ def test_what_happens_at_once_comes_to_what_one_order_would(name: str, lab: Lab)
         pick = Pick(job=0, back=0, worker=0, twist=3)
         for event in way:
             it.alone(EVENTS[event](it, pick))
-        it.alone(m.Happens("it is overdue", it.job(pick).id))
+        it.alone(chance.Happens("it is overdue", it.job(pick).id))
         it.race(0, jam, [(event, replace(pick, worker=0 if event in MONEY else at % 3)) for at, event in enumerate(racers)])
         it.the_audit_finds_nothing()
         it.teardown()
@@ -371,52 +373,52 @@ def test_what_happens_at_once_comes_to_what_one_order_would(name: str, lab: Lab)
 
 BARE = {UUID(int=0x2000 + each): OWNERS[each % 3] for each in range(4)}
 BARE_JOBS = st.sampled_from(tuple(BARE))
-POSTINGS: st.SearchStrategy[m.Posting] = st.one_of(
-    st.builds(m.OpenAccount, st.sampled_from(OWNERS), st.sampled_from((0, 50))),
+POSTINGS: st.SearchStrategy[books.Posting] = st.one_of(
+    st.builds(books.OpenAccount, st.sampled_from(OWNERS), st.sampled_from((0, 50))),
     # The largest is so large that a second one no longer fits its type.
-    st.builds(m.Give, st.sampled_from(OWNERS), st.sampled_from((-5, 0, 1, 40, 3 * 2**61)), st.sampled_from((None, "gift", "starting"))),
-    st.builds(m.Hold, BARE_JOBS, st.sampled_from(OWNERS), st.sampled_from((-1, 0, 10, 10, 60))),
-    st.builds(m.Resolve, BARE_JOBS, st.sampled_from(("capture", "release", "refund"))),
-    st.builds(m.Resolve, BARE_JOBS, st.sampled_from(("capture", "release", "refund"))),
+    st.builds(books.Give, st.sampled_from(OWNERS), st.sampled_from((-5, 0, 1, 40, 3 * 2**61)), st.sampled_from((None, "gift", "starting"))),
+    st.builds(books.Hold, BARE_JOBS, st.sampled_from(OWNERS), st.sampled_from((-1, 0, 10, 10, 60))),
+    st.builds(books.Resolve, BARE_JOBS, st.sampled_from(("capture", "release", "refund"))),
+    st.builds(books.Resolve, BARE_JOBS, st.sampled_from(("capture", "release", "refund"))),
 )
 # They are about jobs; here there are none but in name.
 ABOUT_JOBS = ("every job holds its price once", "money is where the status says")
 
 
-class Ledger(Machine[m.Books]):
+class Ledger(Machine[books.Books]):
     """The ledger's SQL functions, in orders that no job would call them in."""
 
     def __init__(self, lab: Lab) -> None:
         super().__init__(lab)
-        self.world = m.Books()
-        self.lab.do(m.make_bare_jobs(self.lab.db, BARE))
+        self.world = books.Books()
+        self.lab.do(books.make_bare_jobs(self.lab.db, BARE))
 
-    def look(self) -> m.Books:
-        return m.read_books(self.lab.eye)
+    def look(self) -> books.Books:
+        return books.read(self.lab.eye)
 
     @initialize(starting=st.sampled_from((0, 25, 100)))
     def there_are_accounts(self, starting: int) -> None:
         for owner in OWNERS[:2]:
-            self.alone(m.OpenAccount(owner, starting))
+            self.alone(books.OpenAccount(owner, starting))
 
     @rule(postings=st.lists(POSTINGS, min_size=1, max_size=6))
-    def one_after_the_other(self, postings: list[m.Posting]) -> None:
+    def one_after_the_other(self, postings: list[books.Posting]) -> None:
         for posting in postings:
             self.alone(posting)
 
     @rule(postings=st.lists(POSTINGS, min_size=2, max_size=4))
-    def all_or_none(self, postings: list[m.Posting]) -> None:
-        self.alone(m.InOneTransaction(tuple(postings)))
+    def all_or_none(self, postings: list[books.Posting]) -> None:
+        self.alone(books.InOneTransaction(tuple(postings)))
 
-    @rule(what=st.sampled_from(sorted(m.Forgery.statements)))
+    @rule(what=st.sampled_from(sorted(books.Forgery.statements)))
     def past_the_door(self, what: str) -> None:
-        self.alone(m.Forgery(what))
+        self.alone(books.Forgery(what))
 
     @rule(
         postings=st.lists(POSTINGS, min_size=2, max_size=6) | st.builds(lambda one, size: [one] * size, POSTINGS, st.integers(2, 10)),
         jammed=st.sampled_from((None, *OWNERS)),
     )
-    def at_the_same_moment(self, postings: list[m.Posting], jammed: Owner | None) -> None:
+    def at_the_same_moment(self, postings: list[books.Posting], jammed: Owner | None) -> None:
         jam = "select from dust_accounts where (user_id, mode) = (%s, %s) for no key update"
         self.at_once(postings, None if jammed is None else jam, *(jammed or ()))
 
@@ -493,9 +495,9 @@ async def test_of_two_sweeps_the_slower_leaves_a_job_to_the_worker_that_has_it_b
     async with db.transaction() as lookout:
         await submissions.look_again(lookout, submission_id, after=60.0)  # which holds up the slower one at the first job
         slower = asyncio.create_task(sweep(db, take_over))
-        await m.until_each_waits(db, [slower])
+        await until_each_waits(db, [slower])
         faster = asyncio.create_task(sweep(db, take_over))
-        await m.until_each_waits(db, [slower, faster])
+        await until_each_waits(db, [slower, faster])
         by_now = dead
         if faster.done() and faster.result() == [rendering.id]:
             async with db.transaction() as connection:
@@ -516,11 +518,11 @@ async def test_two_sweeps_of_overdue_jobs_never_wait_for_each_other(db: Database
             await connection.execute(overdue, (9 - minutes, job_id))
     async with db.transaction() as submitting:
         await balance(submitting, eve, Mode.TEST, starting=STARTING)  # which holds up the first one at the second account
-        sweeps = [asyncio.create_task(sweep(db, life.fail_overdue))]
-        await m.until_each_waits(db, sweeps)
-        sweeps.append(asyncio.create_task(sweep(db, life.fail_overdue)))
-        await m.until_each_waits(db, sweeps)
-    assert len([each for swept in await asyncio.gather(*sweeps) for each in swept]) == 5
+        sweeping = [asyncio.create_task(sweep(db, life.fail_overdue))]
+        await until_each_waits(db, sweeping)
+        sweeping.append(asyncio.create_task(sweep(db, life.fail_overdue)))
+        await until_each_waits(db, sweeping)
+    assert len([each for swept in await asyncio.gather(*sweeping) for each in swept]) == 5
 
 
 async def test_progress_is_left_out_where_the_provider_says_nothing(db: Database) -> None:
@@ -537,9 +539,9 @@ async def test_an_order_that_is_still_open_says_nothing_of_an_expired_job(db: Da
     job, submission_id = await taken(db, uuid4())
     async with db.transaction() as connection:
         await life.cancel(connection, job, refund_charge=True)
-    await m.Happens("it is old", job.id).play(db)
+    await chance.Happens("it is old", job.id).play(db)
     async with db.transaction() as connection:
-        assert await life.expire(connection, keep_seconds=m.KEEP) == [job.id]
+        assert await life.expire(connection, keep_seconds=KEEP) == [job.id]
         row = await one(connection, b"select sent, error from submissions")
         assert row == {"sent": None, "error": None}
         assert await submissions.ended(connection, submission_id, State.FAILED, because="A secret prompt was flagged")
