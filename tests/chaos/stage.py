@@ -22,6 +22,7 @@ from psycopg import conninfo
 from dustreel.base.db import Database
 from dustreel.base.embedded import EmbeddedPostgres
 from dustreel.base.migrate import migrate
+from dustreel.base.waiting import uncut
 from dustreel.queue import engine_schema
 from dustreel.storage.objects import UNDER_WAY
 from tests.chaos.disk import watching
@@ -54,7 +55,7 @@ class Actor:
     role: str
     settings: dict[str, str]
     pid: int = 0
-    died: asyncio.Event = field(default_factory=asyncio.Event)
+    was_killed: bool = False
     starts: int = 0
 
 
@@ -62,6 +63,7 @@ class Stage:
     def __init__(self, folder: Path, postgres: EmbeddedPostgres, server: str, zygote: asyncio.subprocess.Process) -> None:
         self.folder, self.postgres, self.server = folder, postgres, server
         self._zygote = zygote
+        self._forking = asyncio.Lock()
 
     @property
     def socket_path(self) -> str:
@@ -71,10 +73,12 @@ class Stage:
         return conninfo.make_conninfo(self.server, dbname=name)
 
     async def fork(self, role: str, settings: dict[str, str], log: Path, mutant: str | None) -> int:
+        """The new service's process id. Not to be cut off: the next to ask would be told this one's."""
         assert self._zygote.stdin is not None and self._zygote.stdout is not None
         order = {"role": role, "settings": settings, "log": str(log), "mutant": mutant}
-        self._zygote.stdin.write(json.dumps(order).encode() + b"\n")
-        return int(await self._zygote.stdout.readline())
+        async with self._forking:
+            self._zygote.stdin.write(json.dumps(order).encode() + b"\n")
+            return int(await self._zygote.stdout.readline())
 
     @asynccontextmanager
     async def fresh_database(self) -> AsyncIterator[str]:
@@ -167,7 +171,7 @@ class Play:
                 self.actors.append(await self._enlist(stack, "serve" if number == 0 else "worker", settings))
             stack.push_async_callback(self._end)
             for actor in self.actors:
-                await self._start(actor)
+                await uncut(self._start(actor))
                 self._tasks.append(asyncio.create_task(self._keep_alive(actor)))
             yield
 
@@ -224,7 +228,7 @@ class Play:
             case Victim.PROCESS:
                 self._down()
                 _signal(actor.pid, signal.SIGKILL)
-                actor.died.set()
+                actor.was_killed = True
                 return True
 
     async def _restart_database(self) -> None:
@@ -251,18 +255,18 @@ class Play:
     async def _start(self, actor: Actor) -> None:
         actor.pid = await self.stage.fork(actor.role, actor.settings, self.log, self._mutant)
         actor.starts += 1
-        if actor.died.is_set():
-            actor.died.clear()
+        if actor.was_killed:
+            actor.was_killed = False
             self._up()
 
     async def _keep_alive(self, actor: Actor) -> None:
         """As an operator's supervisor does."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await actor.died.wait()
-            if not psutil.pid_exists(actor.pid):
-                await self._start(actor)
+            if psutil.pid_exists(actor.pid):
+                await asyncio.sleep(0.02)
+            else:
+                # Also when the play ends meanwhile: who was started is to be found, and killed.
+                await uncut(self._start(actor))
 
     async def _end(self) -> None:
         self._down()
