@@ -20,14 +20,15 @@ from dustreel.base.log import logger
 from dustreel.base.migrate import migrate
 from dustreel.base.settings import Settings, split
 from dustreel.base.tls import trusted
-from dustreel.base.vocabulary import Dust
+from dustreel.base.vocabulary import Dust, GenerationType
 from dustreel.base.waiting import in_background, told_to_stop
 from dustreel.callers import Gate, Limits, TokenRules, Tokens
 from dustreel.dust import Prices
 from dustreel.jobs import Deadlines, Desk, DeskRules, Estimates, JobReads
 from dustreel.media import SafeFetch, Workbench
 from dustreel.pictures import Album
-from dustreel.providers import Provider, Registry
+from dustreel.providers import Preferences, Provider, Registry
+from dustreel.providers.catalogue import read_catalogue
 from dustreel.providers.replicate import ReplicateProvider
 from dustreel.providers.sandbox import SandboxProvider
 from dustreel.queue import Lane, engine_schema
@@ -153,13 +154,16 @@ def _registry(settings: Settings, clock: Clock) -> Registry:
     for name in wanted:
         if name not in known:
             raise Misconfigured(f"DUSTREEL_PROVIDERS names {name!r}, which is none of: {', '.join(known)}.")
-    return Registry([known[name]() for name in wanted], sandbox)
+    pins = {GenerationType.TEXT_TO_VIDEO: settings.model_text, GenerationType.IMAGE_TO_VIDEO: settings.model_image}
+    preferences = Preferences(settings.max_upscale, {kind: pin for kind, pin in pins.items() if pin})
+    return Registry([known[name]() for name in wanted], sandbox, preferences)
 
 
 def _replicate(settings: Settings, clock: Clock) -> ReplicateProvider:
     if not settings.replicate_api_token:
         raise Misconfigured("DUSTREEL_PROVIDERS names replicate, which needs REPLICATE_API_TOKEN.")
-    return ReplicateProvider(settings.replicate_api_token, clock=clock, base_url=settings.replicate_base_url)
+    catalogue = read_catalogue("replicate", settings.models_file)
+    return ReplicateProvider(settings.replicate_api_token, catalogue, clock=clock, base_url=settings.replicate_base_url)
 
 
 def prices_of(settings: Settings) -> Prices:

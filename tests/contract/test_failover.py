@@ -10,10 +10,9 @@ from uuid import UUID
 
 import pytest
 
-from dustreel.base.vocabulary import Mode
+from dustreel.base.vocabulary import AspectRatio, GenerationType, Mode
 from dustreel.cli.serve import working
-from dustreel.providers import Capability, NotAccepted, Order, Phase, Registry, Sighting, Ticket, Unclear
-from dustreel.providers.replicate import VIDEO_01
+from dustreel.providers import Capability, NotAccepted, Order, Phase, Registry, Shot, Sighting, Ticket, Unclear
 from dustreel.worker import lookout, pipeline, remote
 from tests.conftest import User, house_with
 from tests.fakes.films import film
@@ -21,10 +20,20 @@ from tests.fakes.films import film
 WISH = {"duration": "short", "resolution": "sd_480p", "aspect_ratio": "16:9"}
 
 
+SHORT = Capability(
+    model="minimax/video-01",
+    generation_types=frozenset(GenerationType),
+    shots=(Shot(6, 720),),
+    aspect_ratios=frozenset({AspectRatio.WIDE}),
+    camera_fixed=False,
+    reference_person=False,
+)
+
+
 class Kitchen:
     """A remote provider without a network. `answers` are what the next submits come to; after them it takes everything."""
 
-    models: tuple[Capability, ...] = (VIDEO_01,)
+    models: tuple[Capability, ...] = (SHORT,)
 
     def __init__(self, name: str, *answers: Exception, asked_twice_is_asked_once: bool = False) -> None:
         self.name, self.asked_twice_is_asked_once = name, asked_twice_is_asked_once
@@ -71,6 +80,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def staffed(database_url: str, home: Path, *kitchens: Kitchen) -> AsyncIterator[User]:
     """A caller with a live key in front of these providers."""
     settings: dict[str, Any] = {"providers": "replicate", "replicate_api_token": "x", "starting_dust": "100", "settle_seconds": "2"}
+    settings["model_text"] = f"replicate/{SHORT.model}"  # what the kitchens make
     async with house_with(database_url, home, worker=False, **settings) as house:
         registry = house.service.registry
         sandbox = registry.local("sandbox")

@@ -64,6 +64,8 @@ async def scene(database_url: str, home: Path, **settings: Any) -> AsyncIterator
         upstream = await stack.enter_async_context(FakeReplicate(film(854, 480, 5)).running())
         chosen: dict[str, Any] = {
             "providers": "replicate",
+            "model_text": "replicate/minimax/video-01",
+            "model_image": "replicate/minimax-video-01",
             "replicate_api_token": TOKEN,
             "replicate_base_url": upstream.base_url,
             "starting_dust": "100",

@@ -6,18 +6,19 @@ from pathlib import Path
 import pytest
 
 from dustreel.base.vocabulary import AspectRatio, Duration, GenerationType, Mode, Resolution, Seconds
-from dustreel.providers import Capability, Order, Registry, Tell, UnsupportedCombination, Want, model_used
+from dustreel.providers import Capability, Order, Registry, Shot, Tell, UnsupportedCombination, Want, model_used
 
 ALL = Capability(
     model="everything",
     generation_types=frozenset(GenerationType),
-    seconds=frozenset({5, 10, 15}),
-    resolutions=frozenset(Resolution),
+    shots=tuple(Shot(seconds, resolution.short_side) for seconds in (5, 10, 15) for resolution in Resolution),
     aspect_ratios=frozenset(AspectRatio),
     camera_fixed=True,
     reference_person=True,
 )
-SHORT_ONLY = replace(ALL, model="acme/short-01", seconds=frozenset({5}), camera_fixed=False, reference_person=False)
+SHORT_ONLY = replace(
+    ALL, model="acme/short-01", shots=tuple(shot for shot in ALL.shots if shot.seconds == 5), camera_fixed=False, reference_person=False
+)
 WANT = Want(GenerationType.TEXT_TO_VIDEO, Seconds(5), Resolution.HD_720P, AspectRatio.WIDE, camera_fixed=False, reference_person=False)
 
 

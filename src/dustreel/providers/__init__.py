@@ -10,8 +10,10 @@ from dustreel.providers.port import (
     Notice,
     Order,
     Phase,
+    Plan,
     Refused,
     RemoteProvider,
+    Shot,
     Sighting,
     Stumbled,
     Tell,
@@ -19,7 +21,7 @@ from dustreel.providers.port import (
     Unclear,
     Want,
 )
-from dustreel.providers.registry import Provider, Registry, Route, UnsupportedCombination, model_used
+from dustreel.providers.registry import Preferences, Provider, Registry, Route, UnsupportedCombination, model_used
 
 __all__ = [
     "Capability",
@@ -31,11 +33,14 @@ __all__ = [
     "Notice",
     "Order",
     "Phase",
+    "Plan",
+    "Preferences",
     "Provider",
     "Refused",
     "Registry",
     "RemoteProvider",
     "Route",
+    "Shot",
     "Sighting",
     "Stumbled",
     "Tell",

@@ -7,12 +7,26 @@ and looked at now and then. What only some remote ones can do stands in protocol
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from dustreel.base.vocabulary import AspectRatio, Frame, GenerationType, Resolution, Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One length and size that a model makes."""
+
+    seconds: int
+    short_side: int
+    """Pixels."""
+    size: str | None = None
+    """The model's own word for the size, as in `768p`; None where it has none."""
+    usd: Decimal = Decimal(0)
+    """What the operator pays for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,10 @@ class Order:
     """Whether a person is to be recognisable."""
     directives: bool
     """Whether `[sandbox:…]` at the prompt's end is an instruction (test keys) or mere text."""
+    picture_url: str | None = None
+    """Where a remote provider may fetch the same picture; None where our address isn't public."""
+    shot: Shot | None = None
+    """What a remote provider's model is to make; None for a local one, which makes exactly what is asked."""
 
     @property
     def frame(self) -> Frame:
@@ -53,27 +71,51 @@ class Want:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """How a model would make what was asked."""
+
+    shot: Shot
+    is_native: bool
+    """Whether it comes out as it is wanted; otherwise it is trimmed, scaled down, or enlarged within the limit."""
+
+
+@dataclass(frozen=True, slots=True)
 class Capability:
     """One row of the capability table: what a model can do."""
 
     model: str
     """The model's own name, as in `animatic-1` or `minimax/video-01`."""
     generation_types: frozenset[GenerationType]
-    seconds: frozenset[int]
-    resolutions: frozenset[Resolution]
+    shots: tuple[Shot, ...]
     aspect_ratios: frozenset[AspectRatio]
     camera_fixed: bool
     reference_person: bool
+    expected_seconds: int | None = None
+    """How long it usually takes; None where that isn't known."""
 
-    def covers(self, want: Want) -> bool:
-        return (
-            want.generation_type in self.generation_types
-            and want.seconds in self.seconds
-            and want.resolution in self.resolutions
-            and want.aspect_ratio in self.aspect_ratios
-            and (self.camera_fixed or not want.camera_fixed)
-            and (self.reference_person or not want.reference_person)
-        )
+    def plan(self, want: Want, *, max_upscale: float) -> Plan | None:
+        """The best shot for it: as wanted, else the shortest and smallest that has enough of both, else the largest to be enlarged.
+
+        None where the model can't do it.
+        """
+        if (
+            want.generation_type not in self.generation_types
+            or want.aspect_ratio not in self.aspect_ratios
+            or (want.camera_fixed and not self.camera_fixed)
+            or (want.reference_person and not self.reference_person)
+        ):
+            return None
+        short_side = want.resolution.short_side
+        able = [shot for shot in self.shots if shot.seconds >= want.seconds and shot.short_side * max_upscale >= short_side]
+        if not able:
+            return None
+
+        def distance(shot: Shot) -> tuple[bool, int, int]:
+            enlarged = shot.short_side < short_side
+            return enlarged, shot.seconds, -shot.short_side if enlarged else shot.short_side
+
+        best = min(able, key=distance)
+        return Plan(best, is_native=(best.seconds, best.short_side) == (want.seconds, short_side))
 
 
 class Refused(Exception):

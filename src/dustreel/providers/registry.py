@@ -1,15 +1,16 @@
 """Who renders what: the first provider in the operator's order that can do what was asked."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 
-from dustreel.base.errors import DomainError
-from dustreel.base.vocabulary import AspectRatio, Duration, Mode, Resolution
-from dustreel.providers.port import Capability, LocalProvider, Order, RemoteProvider, Want
+from dustreel.base.errors import DomainError, Misconfigured
+from dustreel.base.vocabulary import AspectRatio, Duration, GenerationType, Mode, Resolution
+from dustreel.providers.port import Capability, LocalProvider, Order, Plan, RemoteProvider, Shot, Want
 
 # A caller picks from a short list; a long one is a table, and that is `GET /openapi.json`.
 ALTERNATIVES_AT_MOST = 5
+_CHANGEABLE = ("seconds", "resolution", "aspect_ratio", "camera_fixed")
 
 
 class UnsupportedCombination(DomainError):
@@ -33,6 +34,7 @@ type Provider = LocalProvider | RemoteProvider
 class Route:
     provider: Provider
     capability: Capability
+    plan: Plan
 
     def is_light(self, order: Order) -> bool:
         """Whether this order keeps no processor busy here."""
@@ -49,25 +51,84 @@ def model_used(provider: str, model: str) -> str:
     return f"{provider}/{model.replace('/', '-')}"
 
 
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What the operator wants of the routing."""
+
+    max_upscale: float = 1.5
+    """How many times a provider's video may be enlarged at most."""
+    pins: Mapping[GenerationType, str] = field(default_factory=dict)
+    """The one model that makes videos of a kind, as `provider/model`."""
+
+
 class Registry:
     """The providers that the operator named, and the sandbox, which test keys always use."""
 
-    def __init__(self, live: Sequence[Provider], sandbox: LocalProvider) -> None:
-        """`live` in order of preference. A live job reaches the sandbox only where it is the sole one: nobody pays for a cartoon."""
+    def __init__(self, live: Sequence[Provider], sandbox: LocalProvider, preferences: Preferences | None = None) -> None:
+        """`live` in order of preference. A live job reaches the sandbox only where it is the sole one: nobody pays for a cartoon.
+
+        Raises Misconfigured where a pin names no model.
+        """
         self._live = [provider for provider in live if provider is not sandbox] or list(live)
         self._sandbox = sandbox
+        self._preferences = preferences or Preferences()
+        for kind, pin in self._preferences.pins.items():
+            if not any(pin in _names(provider, model) for provider in self._live for model in provider.models):
+                raise Misconfigured(f"{pin!r} is pinned for {kind}, and no provider of DUSTREEL_PROVIDERS has such a model.")
 
     def route(self, want: Want, mode: Mode, *, without: frozenset[str] = frozenset()) -> Route:
-        """The first that can, leaving out those that have refused already.
+        """The first that can, natively before adapted, leaving out those that have refused already.
 
         Raises UnsupportedCombination, with the nearest things that could be had.
         """
-        candidates: Sequence[Provider] = [self._sandbox] if mode is Mode.TEST else self._live
-        for provider in candidates:
-            for capability in provider.models:
-                if capability.covers(want) and provider.name not in without:
-                    return Route(provider, capability)
-        raise UnsupportedCombination(_alternatives(want, [model for provider in candidates for model in provider.models]))
+        able = [
+            Route(provider, capability, plan)
+            for provider, capability in self._offers(mode, want.generation_type)
+            if provider.name not in without and (plan := capability.plan(want, max_upscale=self._preferences.max_upscale)) is not None
+        ]
+        if not able:
+            raise UnsupportedCombination(self._alternatives(want, mode))
+        return next((route for route in able if route.plan.is_native), able[0])
+
+    def shot(self, provider: str, model: str, want: Want) -> Shot | None:
+        """What a model that a job was routed to before is to make for it; None where it no longer can."""
+        found = self._named(provider)
+        capability = next((known for known in found.models if known.model == model), None) if found is not None else None
+        plan = capability.plan(want, max_upscale=self._preferences.max_upscale) if capability is not None else None
+        return None if plan is None else plan.shot
+
+    def offers(self, mode: Mode) -> list[tuple[Provider, Capability]]:
+        """All that may be chosen for somebody, in order of preference."""
+        kinds = {kind: list(self._offers(mode, kind)) for kind in GenerationType}
+        return [
+            (provider, model)
+            for provider in self._candidates(mode)
+            for model in provider.models
+            if any((provider, model) in offered for offered in kinds.values())
+        ]
+
+    def _candidates(self, mode: Mode) -> Sequence[Provider]:
+        return [self._sandbox] if mode is Mode.TEST else self._live
+
+    def _offers(self, mode: Mode, kind: GenerationType) -> Iterator[tuple[Provider, Capability]]:
+        pin = self._preferences.pins.get(kind) if mode is Mode.LIVE else None
+        for provider in self._candidates(mode):
+            for model in provider.models:
+                if kind in model.generation_types and (pin is None or pin in _names(provider, model)):
+                    yield provider, model
+
+    def _alternatives(self, want: Want, mode: Mode) -> list[Mapping[str, object]]:
+        """What could be had instead, those first that change the least."""
+        models = [model for _, model in self._offers(mode, want.generation_type)]
+        found: list[tuple[int, Mapping[str, object]]] = []
+        for duration, resolution, aspect, camera_fixed in product(Duration, Resolution, AspectRatio, {want.camera_fixed, False}):
+            other = replace(want, seconds=duration.seconds, resolution=resolution, aspect_ratio=aspect, camera_fixed=camera_fixed)
+            if any(model.plan(other, max_upscale=self._preferences.max_upscale) is not None for model in models):
+                changed = sum(getattr(other, name) != getattr(want, name) for name in _CHANGEABLE)
+                words = {"duration": duration.value, "resolution": resolution.value, "aspect_ratio": aspect.value}
+                found.append((changed, words | {"camera_fixed": camera_fixed}))
+        found.sort(key=lambda pair: pair[0])
+        return [words for _, words in found[:ALTERNATIVES_AT_MOST]]
 
     def local(self, name: str) -> LocalProvider | None:
         """The provider of a job that was routed before, where it renders here; None where it is a remote one."""
@@ -95,14 +156,6 @@ class Registry:
         return list({provider.name: provider for provider in (*self._live, self._sandbox)}.values())
 
 
-def _alternatives(want: Want, models: Sequence[Capability]) -> list[Mapping[str, object]]:
-    """What could be had instead, those first that change the least."""
-    found: list[tuple[int, Mapping[str, object]]] = []
-    for duration, resolution, aspect, camera_fixed in product(Duration, Resolution, AspectRatio, {want.camera_fixed, False}):
-        other = replace(want, seconds=duration.seconds, resolution=resolution, aspect_ratio=aspect, camera_fixed=camera_fixed)
-        if any(model.covers(other) for model in models):
-            changed = sum(getattr(other, name) != getattr(want, name) for name in ("seconds", "resolution", "aspect_ratio", "camera_fixed"))
-            words = {"duration": duration.value, "resolution": resolution.value, "aspect_ratio": aspect.value, "camera_fixed": camera_fixed}
-            found.append((changed, words))
-    found.sort(key=lambda pair: pair[0])
-    return [words for _, words in found[:ALTERNATIVES_AT_MOST]]
+def _names(provider: Provider, capability: Capability) -> tuple[str, str]:
+    """What a model may be called: as the contract's `model_used` has it, or with the model's own slashes."""
+    return model_used(provider.name, capability.model), f"{provider.name}/{capability.model}"

@@ -21,10 +21,9 @@ import httpx
 from dustreel.base.clock import Clock
 from dustreel.base.log import logger
 from dustreel.base.tls import trusted
-from dustreel.base.vocabulary import AspectRatio, GenerationType, Resolution
+from dustreel.providers.catalogue import Catalogue
 from dustreel.providers.download import Download
 from dustreel.providers.port import (
-    Capability,
     NotAccepted,
     NotAWebhook,
     Notice,
@@ -41,17 +40,6 @@ log = logger(__name__)
 BASE_URL = "https://api.replicate.com/v1"
 # Where outputs lie for an hour.
 OUTPUT_HOSTS = ("replicate.delivery",)
-
-# Six seconds of 1280×720 whatever is asked: what a caller gets is trimmed and scaled from that.
-VIDEO_01 = Capability(
-    model="minimax/video-01",
-    generation_types=frozenset(GenerationType),
-    seconds=frozenset({5}),
-    resolutions=frozenset({Resolution.SD_480P, Resolution.HD_720P, Resolution.HD_1080P}),
-    aspect_ratios=frozenset({AspectRatio.WIDE}),
-    camera_fixed=False,
-    reference_person=False,
-)
 
 # Replicate takes larger pictures as uploads only.
 DATA_URL_AT_MOST = 256_000
@@ -81,11 +69,11 @@ class ReplicateProvider:
     """A `RemoteProvider`, `Findable` and `Hooked`."""
 
     name = "replicate"
-    models: tuple[Capability, ...] = (VIDEO_01,)
     asked_twice_is_asked_once = False
 
-    def __init__(self, token: str, *, clock: Clock, base_url: str = BASE_URL) -> None:
-        self._clock = clock
+    def __init__(self, token: str, catalogue: Catalogue, *, clock: Clock, base_url: str = BASE_URL) -> None:
+        self.models = catalogue.models
+        self._catalogue, self._clock = catalogue, clock
         self._client = httpx.AsyncClient(
             base_url=base_url,
             headers={"Authorization": f"Bearer {token}"},
@@ -102,10 +90,9 @@ class ReplicateProvider:
         await self._download.close()
 
     async def prepare(self, order: Order, model: str) -> Mapping[str, Any]:
-        sent: dict[str, Any] = {"prompt": order.prompt}
-        if order.picture is not None:
-            sent["first_frame_image"] = await self._picture(order.picture)
-        return sent
+        recipe = self._catalogue.recipe(model)
+        picture = None if order.picture is None else order.picture_url or await self._picture(order.picture)
+        return recipe.fill(order, picture)
 
     async def submit(self, model: str, sent: Mapping[str, Any], submission_id: UUID, webhook_url: str | None) -> Ticket:
         body: dict[str, Any] = {"input": dict(sent)}

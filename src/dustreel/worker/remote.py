@@ -6,6 +6,7 @@ and whatever the provider did not provably refuse is asked about (`lookout.py`),
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -43,7 +44,10 @@ async def submit(job: Job, crew: Crew) -> Job:
     """Write down what is about to be sent, send it, and leave the job to the lookout. Raises Overtaken, Refused, Stumbled."""
     provider = _provider(job, crew)
     async with crew.workplace(job.id) as folder:
-        order = await order_of(job, crew, folder, cropped=True)
+        shot = crew.registry.shot(job.provider, job.model, want_of(job))
+        if shot is None:
+            raise Refused("The model that was to make it is no longer offered")
+        order = replace(await order_of(job, crew, folder, cropped=True), shot=shot)
         try:
             async with asyncio.timeout(PREPARE_SECONDS):
                 sent = await provider.prepare(order, job.model)

@@ -8,7 +8,7 @@ from typing import Any
 from dustreel.base.log import logger
 from dustreel.base.vocabulary import AspectRatio, Duration, GenerationType, Resolution
 from dustreel.base.workshop import Broke, Declined, Workshop
-from dustreel.providers.port import Capability, Order, Refused, Stumbled, Tell
+from dustreel.providers.port import Capability, Order, Refused, Shot, Stumbled, Tell
 from dustreel.providers.sandbox.directives import Directives, UnknownDirective, directives_of
 
 log = logger(__name__)
@@ -16,8 +16,7 @@ log = logger(__name__)
 ANIMATIC = Capability(
     model="animatic-1",
     generation_types=frozenset(GenerationType),
-    seconds=frozenset(int(duration.seconds) for duration in Duration),
-    resolutions=frozenset(Resolution),
+    shots=tuple(Shot(duration.seconds, resolution.short_side) for duration in Duration for resolution in Resolution),
     aspect_ratios=frozenset(AspectRatio),
     camera_fixed=True,
     reference_person=True,
