@@ -7,7 +7,7 @@ from dustreel.base.errors import DomainError, Unavailable
 from dustreel.base.ids import parse_uuid
 from dustreel.base.log import logger
 from dustreel.jobs import submissions
-from dustreel.providers import Hooked, NotAWebhook, Registry, Unclear
+from dustreel.providers import Hooked, Knock, NotAWebhook, Registry, Unclear
 
 log = logger(__name__)
 
@@ -24,8 +24,10 @@ class Unverified(DomainError):
     sentence = "This webhook can't be verified."
 
 
-async def hear(db: Database, registry: Registry, name: str, submission: str, headers: Mapping[str, str], body: bytes) -> None:
-    """`name` of the provider and `submission` as they stand in the address; `headers` by lower-case name.
+async def hear(
+    db: Database, registry: Registry, name: str, submission: str, *, token: str, headers: Mapping[str, str], body: bytes
+) -> None:
+    """`name` of the provider, `submission` and `token` as they stand in the address; `headers` by lower-case name.
 
     Raises NoSuchHook, Unverified, and Unavailable when it can't be verified now.
     """
@@ -33,7 +35,7 @@ async def hear(db: Database, registry: Registry, name: str, submission: str, hea
     if not isinstance(provider, Hooked) or provider is None or submission_id is None:
         raise NoSuchHook
     try:
-        notice = await provider.read_webhook(headers, body)
+        notice = await provider.read_webhook(Knock(submission_id, token, headers, body))
     except NotAWebhook as wrong:
         log.warning("refused a webhook", provider=provider.name, reason=str(wrong))
         raise Unverified from wrong

@@ -139,10 +139,10 @@ class NotAccepted(Exception):
     The text is for the operator, and for the user where nobody else takes it either.
     """
 
-    def __init__(self, text: str, *, for_good: bool = False) -> None:
-        """`for_good`: the same provider would say the same again."""
+    def __init__(self, text: str, *, for_good: bool = False, retry_after: float | None = None) -> None:
+        """`for_good`: the same provider would say the same again. `retry_after`: seconds that it asked to be left alone."""
         super().__init__(text)
-        self.for_good = for_good
+        self.for_good, self.retry_after = for_good, retry_after
 
 
 class Unclear(Exception):
@@ -191,11 +191,27 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Knock:
+    """A webhook as it came in."""
+
+    submission_id: UUID
+    """From its address."""
+    token: str
+    """From its address: `?token=`, empty where there is none."""
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
-    """What a provider's webhook tells: only that a look is due."""
+    """What a provider's webhook tells: that a look is due."""
 
     webhook_id: str
+    """The provider's own id for it, or what stands in for one: a repetition has the same."""
     upstream_id: str
+    sighting: Sighting | None = None
+    """From a provider that can't be looked at: how the order stands, which the look then goes by. None from all others."""
 
 
 @runtime_checkable
@@ -268,5 +284,13 @@ class Findable(Protocol):
 class Hooked(Protocol):
     """A remote provider that tells by webhook."""
 
-    async def read_webhook(self, headers: Mapping[str, str], body: bytes) -> Notice:
-        """`headers` by lower-case name; `body` as it came. Raises NotAWebhook, and Unclear when its signature can't be checked now."""
+    async def read_webhook(self, knock: Knock) -> Notice:
+        """Raises NotAWebhook, and Unclear when its signature can't be checked now."""
+
+
+@runtime_checkable
+class Telling(Hooked, Protocol):
+    """A remote provider that can't be looked at: its webhooks alone tell how an order stands. `look` says WAITING."""
+
+    callback_url: str
+    """Our address as it reaches us, without a slash at the end."""

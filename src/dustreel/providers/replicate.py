@@ -13,27 +13,27 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
 import httpx
 
 from dustreel.base.clock import Clock
 from dustreel.base.log import logger
-from dustreel.base.tls import trusted
 from dustreel.providers.catalogue import Catalogue
 from dustreel.providers.download import Download
 from dustreel.providers.port import (
+    Knock,
     NotAccepted,
     NotAWebhook,
     Notice,
     Order,
     Phase,
-    Refused,
     Sighting,
     Ticket,
     Unclear,
 )
+from dustreel.providers.vendor import Vendor, refusal
 
 log = logger(__name__)
 
@@ -43,8 +43,6 @@ OUTPUT_HOSTS = ("replicate.delivery",)
 
 # Replicate takes larger pictures as uploads only.
 DATA_URL_AT_MOST = 256_000
-# Creating waits for nothing but a row on their side.
-TIMES = httpx.Timeout(10.0, connect=5.0)
 LIST_PAGES_AT_MOST = 10
 # Their clock and ours; an order can't have been taken before it was written down.
 CLOCKS_APART = timedelta(minutes=2)
@@ -62,7 +60,6 @@ _PHASES = {
     "aborted": Phase.CANCELLED,
 }
 _BAR = re.compile(r"(\d{1,3})%\|")
-_MODERATED = re.compile(r"flagged|nsfw|sensitive|moderat|content polic|safety", re.IGNORECASE)
 
 
 class ReplicateProvider:
@@ -74,19 +71,13 @@ class ReplicateProvider:
     def __init__(self, token: str, catalogue: Catalogue, *, clock: Clock, base_url: str = BASE_URL) -> None:
         self.models = catalogue.models
         self._catalogue, self._clock = catalogue, clock
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=TIMES,
-            limits=httpx.Limits(max_connections=64),
-            verify=trusted(),
-        )
-        self._download = Download(OUTPUT_HOSTS, own=httpx.URL(base_url))
+        self._api = Vendor("Replicate", base_url, {"Authorization": f"Bearer {token}"})
+        self._download = Download(OUTPUT_HOSTS, own=self._api.base_url)
         self._secret: bytes | None = None
         self._secret_learned_at = 0.0
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._api.close()
         await self._download.close()
 
     async def prepare(self, order: Order, model: str) -> Mapping[str, Any]:
@@ -98,35 +89,27 @@ class ReplicateProvider:
         body: dict[str, Any] = {"input": dict(sent)}
         if webhook_url is not None:
             body |= {"webhook": webhook_url, "webhook_events_filter": ["start", "completed"]}
-        try:
-            answer = await self._client.post(f"/models/{model}/predictions", json=body)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failed:
-            raise NotAccepted(f"Replicate can't be reached: {_reason(failed)}") from failed
-        except httpx.HTTPError as failed:
-            raise Unclear(f"Replicate did not answer: {_reason(failed)}") from failed
-        if not answer.is_success:
-            _sort_out(answer)
-        upstream_id = _object(answer).get("id")
+        upstream_id = (await self._api.order("POST", f"/models/{model}/predictions", json=body)).get("id")
         if not isinstance(upstream_id, str) or not upstream_id:
             raise Unclear("Replicate took the order without naming it")
         return Ticket(model, upstream_id)
 
     async def look(self, ticket: Ticket) -> Sighting:
-        answer = await self._ask("GET", f"/predictions/{ticket.upstream_id}")
+        answer = await self._api.ask("GET", f"/predictions/{ticket.upstream_id}")
         if answer.status_code == 404:
             return Sighting(Phase.GONE)
-        return _sighting(_object(answer))
+        return _sighting(self._api.object_of(answer))
 
     async def cancel(self, ticket: Ticket) -> None:
         # 404: there is nothing to cancel, as the look that follows will find.
-        await self._ask("POST", f"/predictions/{ticket.upstream_id}/cancel")
+        await self._api.ask("POST", f"/predictions/{ticket.upstream_id}/cancel")
 
     async def find(self, model: str, sent: Mapping[str, Any], *, since: datetime) -> list[str]:
         since -= CLOCKS_APART
         found: list[str] = []
         path = f"/predictions?created_after={since:%Y-%m-%dT%H:%M:%SZ}"
         for _ in range(LIST_PAGES_AT_MOST):
-            page = _object(await self._ask("GET", path))
+            page = self._api.object_of(await self._api.ask("GET", path))
             results = page.get("results") or []
             found += [one["id"] for one in results if _is_order(one, model, sent, since)]
             # Only the cursor of it: our token goes to their API's host and to no address that an answer names.
@@ -138,8 +121,9 @@ class ReplicateProvider:
     async def fetch(self, output: str, into: Path) -> None:
         await self._download.to_file(output, into)
 
-    async def read_webhook(self, headers: Mapping[str, str], body: bytes) -> Notice:
-        webhook_id, stamp, signatures = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
+    async def read_webhook(self, knock: Knock) -> Notice:
+        body = knock.body
+        webhook_id, stamp, signatures = (knock.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
         if not re.fullmatch(r"[0-9]{1,12}", stamp) or abs(self._clock.now().timestamp() - int(stamp)) > WEBHOOK_SECONDS:
             raise NotAWebhook("its timestamp is missing, or more than five minutes off")
         signed = f"{webhook_id}.{stamp}.".encode() + body
@@ -159,7 +143,7 @@ class ReplicateProvider:
 
     async def _webhook_secret(self) -> bytes:
         if self._secret is None:
-            key = _object(await self._ask("GET", "/webhooks/default/secret")).get("key")
+            key = self._api.object_of(await self._api.ask("GET", "/webhooks/default/secret")).get("key")
             if not isinstance(key, str):
                 raise Unclear("Replicate did not tell its webhook secret")
             try:
@@ -174,38 +158,11 @@ class ReplicateProvider:
         url = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
         if len(url) <= DATA_URL_AT_MOST:
             return url
-        try:
-            answer = await self._client.post("/files", files={"content": ("picture.jpg", data, "image/jpeg")})
-            uploaded = _object(answer) if answer.is_success else {}
-        except (httpx.HTTPError, Unclear) as failed:
-            raise NotAccepted(f"Replicate did not take the picture: {_reason(failed)}") from failed
+        uploaded = await self._api.upload("POST", "/files", files={"content": ("picture.jpg", data, "image/jpeg")})
         address = uploaded.get("urls", {}).get("get")
         if not isinstance(address, str):
-            raise NotAccepted(f"Replicate did not take the picture: it answered {answer.status_code}")
+            raise NotAccepted("Replicate did not take the picture: it gave it no address")
         return address
-
-    async def _ask(self, method: str, path: str) -> httpx.Response:
-        """One exchange that may be repeated. Answers 2xx and 404; raises Unclear for all else."""
-        try:
-            answer = await self._client.request(method, path)
-        except httpx.HTTPError as failed:
-            raise Unclear(f"Replicate did not answer: {_reason(failed)}") from failed
-        if not answer.is_success and answer.status_code != 404:
-            raise Unclear(f"Replicate answered {answer.status_code}", retry_after=_retry_after(answer))
-        return answer
-
-
-def _sort_out(answer: httpx.Response) -> NoReturn:
-    """What an answer to a create that is no success means."""
-    said = _detail(answer)
-    if answer.status_code in (400, 422):
-        if _MODERATED.search(said):
-            raise Refused(_refusal(said))
-        raise NotAccepted(said, for_good=True)
-    if 400 <= answer.status_code < 500 and answer.status_code not in (408, 409):
-        raise NotAccepted(f"Replicate answered {answer.status_code}: {said}")
-    # Behind a gateway's 5xx the order may have been taken.
-    raise Unclear(f"Replicate answered {answer.status_code}: {said}")
 
 
 def _sighting(prediction: Mapping[str, Any]) -> Sighting:
@@ -217,7 +174,7 @@ def _sighting(prediction: Mapping[str, Any]) -> Sighting:
     if phase is Phase.RENDERING:
         return Sighting(phase, progress=_progress(prediction.get("logs")))
     if phase is Phase.FAILED:
-        return Sighting(phase, error=_refusal(str(prediction.get("error") or "The model failed without a reason")))
+        return Sighting(phase, error=refusal(str(prediction.get("error") or "The model failed without a reason")))
     if phase is not Phase.SUCCEEDED:
         return Sighting(phase)
     output = prediction.get("output")
@@ -230,10 +187,6 @@ def _sighting(prediction: Mapping[str, Any]) -> Sighting:
 def _is_signed(signed: bytes, signatures: str, secret: bytes) -> bool:
     ours = f"v1,{base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()}".encode()
     return any(hmac.compare_digest(ours, given.encode()) for given in signatures.split())
-
-
-def _refusal(said: str) -> str:
-    return f"Model refused the prompt: {said}" if _MODERATED.search(said) else said
 
 
 def _progress(logs: object) -> float | None:
@@ -261,16 +214,6 @@ def _time(text: object) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _object(answer: httpx.Response) -> Mapping[str, Any]:
-    try:
-        value = answer.json()
-    except ValueError as wrong:
-        raise Unclear("Replicate's answer is not JSON") from wrong
-    if not isinstance(value, dict):
-        raise Unclear("Replicate's answer is not an object")
-    return value
-
-
 def _json(body: bytes) -> Mapping[str, Any]:
     try:
         value = httpx.Response(200, content=body).json()
@@ -279,22 +222,3 @@ def _json(body: bytes) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise NotAWebhook("it is not an object")
     return value
-
-
-def _detail(answer: httpx.Response) -> str:
-    """Their own words, short enough for a row."""
-    try:
-        value = answer.json()
-    except ValueError:
-        return answer.reason_phrase or "no reason given"
-    said = value.get("detail") or value.get("title") if isinstance(value, dict) else None
-    return str(said or answer.reason_phrase or "no reason given")[:500]
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    given = answer.headers.get("retry-after", "")
-    return float(given) if given.isascii() and given.isdigit() else None
-
-
-def _reason(failed: Exception) -> str:
-    return str(failed) or type(failed).__name__

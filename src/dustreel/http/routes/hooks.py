@@ -20,5 +20,6 @@ async def hook(request: Request) -> Response:
     raw = await read_body(request, at_most=HOOK_AT_MOST, seconds=HOOK_SECONDS)
     running, where = service(request), request.path_params
     headers = {name.lower(): value for name, value in request.headers.items()}
-    await hooks.hear(running.db, running.registry, where["provider"], where["submission_id"], headers, raw)
+    token = request.query_params.get("token", "")
+    await hooks.hear(running.db, running.registry, where["provider"], where["submission_id"], token=token, headers=headers, body=raw)
     return Response(status_code=204)

@@ -1,0 +1,131 @@
+"""What every vendor's HTTP has in common: an order is sent once, questions may be repeated, and no answer is taken for granted."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, NoReturn
+
+import httpx
+
+from dustreel.base.tls import trusted
+from dustreel.providers.port import NotAccepted, Refused, Unclear
+
+# Taking an order waits for nothing but a row on their side.
+TIMES = httpx.Timeout(10.0, connect=5.0)
+CONNECTIONS_AT_MOST = 64
+_MODERATED = re.compile(r"flagged|nsfw|sensitive|moderat|content[ _]polic|safety|inappropriate", re.IGNORECASE)
+SAID_AT_MOST = 500
+
+
+class Vendor:
+    """One vendor's API."""
+
+    def __init__(self, name: str, base_url: str, headers: Mapping[str, str]) -> None:
+        """`name` as users know it. `headers` carry the token, which goes to this host and nowhere else: redirects are not followed."""
+        self.name = name
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            headers=dict(headers),
+            timeout=TIMES,
+            limits=httpx.Limits(max_connections=CONNECTIONS_AT_MOST),
+            verify=trusted(),
+        )
+
+    @property
+    def base_url(self) -> httpx.URL:
+        return self._client.base_url
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def order(self, method: str, path: str, **what: Any) -> Mapping[str, Any]:
+        """Send an order, once; returns the object answered. Raises Refused, NotAccepted where it was provably not taken; else Unclear."""
+        try:
+            answer = await self._client.request(method, path, **what)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failed:
+            raise NotAccepted(f"{self.name} can't be reached: {reason(failed)}") from failed
+        except httpx.HTTPError as failed:
+            raise Unclear(f"{self.name} did not answer: {reason(failed)}") from failed
+        if not answer.is_success:
+            self._sort_out(answer)
+        return self.object_of(answer)
+
+    async def ask(self, method: str, path: str, *, also: Collection[int] = (404,), **what: Any) -> httpx.Response:
+        """One exchange that may be repeated. Answers 2xx and the statuses of `also`; raises Unclear for all else."""
+        try:
+            answer = await self._client.request(method, path, **what)
+        except httpx.HTTPError as failed:
+            raise Unclear(f"{self.name} did not answer: {reason(failed)}") from failed
+        if not answer.is_success and answer.status_code not in also:
+            raise Unclear(f"{self.name} answered {answer.status_code}", retry_after=retry_after(answer))
+        return answer
+
+    async def upload(self, method: str, path: str, **what: Any) -> Mapping[str, Any]:
+        """Hand over a picture, which costs nothing. Raises NotAccepted."""
+        try:
+            answer = await self._client.request(method, path, **what)
+            if answer.is_success:
+                return self.object_of(answer)
+        except (httpx.HTTPError, Unclear) as failed:
+            raise NotAccepted(f"{self.name} did not take the picture: {reason(failed)}") from failed
+        raise NotAccepted(f"{self.name} did not take the picture: it answered {answer.status_code}")
+
+    def object_of(self, answer: httpx.Response) -> Mapping[str, Any]:
+        """Raises Unclear where the answer is no JSON object."""
+        try:
+            value = answer.json()
+        except ValueError as wrong:
+            raise Unclear(f"{self.name}'s answer is not JSON") from wrong
+        if not isinstance(value, dict):
+            raise Unclear(f"{self.name}'s answer is not an object")
+        return value
+
+    def _sort_out(self, answer: httpx.Response) -> NoReturn:
+        """What an answer to an order that is no success means."""
+        said = detail(answer)
+        if answer.status_code in (400, 422):
+            if is_moderated(said):
+                raise Refused(refusal(said))
+            raise NotAccepted(said, for_good=True)
+        if 400 <= answer.status_code < 500 and answer.status_code not in (408, 409):
+            raise NotAccepted(f"{self.name} answered {answer.status_code}: {said}", retry_after=retry_after(answer))
+        # Behind a gateway's 5xx the order may have been taken.
+        raise Unclear(f"{self.name} answered {answer.status_code}: {said}")
+
+
+def detail(answer: httpx.Response) -> str:
+    """Their own words, short enough for a row."""
+    try:
+        value = answer.json()
+    except ValueError:
+        return answer.reason_phrase or "no reason given"
+    return words(value) or answer.reason_phrase or "no reason given"
+
+
+def words(value: object) -> str:
+    """The sentence in an error body, wherever its vendor puts it: `detail`, `error`, `message`, `title`, alone or in a list."""
+    if isinstance(value, str):
+        return value[:SAID_AT_MOST]
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(words, value)))[:SAID_AT_MOST]
+    if isinstance(value, dict):
+        return next(filter(None, (words(value.get(name)) for name in ("detail", "error", "message", "msg", "title"))), "")
+    return ""
+
+
+def is_moderated(said: str) -> bool:
+    """Whether a vendor's words mean that the prompt or the picture was not to its taste."""
+    return _MODERATED.search(said) is not None
+
+
+def refusal(said: str) -> str:
+    return f"Model refused the prompt: {said}" if is_moderated(said) else said
+
+
+def retry_after(answer: httpx.Response) -> float | None:
+    """Seconds; None where none are given, or a date is."""
+    given = answer.headers.get("retry-after", "")
+    return float(given) if given.isascii() and given.isdigit() else None
+
+
+def reason(failed: Exception) -> str:
+    return str(failed) or type(failed).__name__
