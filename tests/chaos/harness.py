@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ from tests.chaos.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[2]
 # What comes by the clock, not by the story: there are as many as the trial has seconds, and dying at the second tells what the first told.
+# It comes after a restart as well, so that the death at it can be a trial's second one.
 BY_THE_CLOCK = re.compile(
     r"begin|rollback|worker\.beat|oban\.(?!ack|insert)|submissions\.claim_(due|urgent)|select sha256|"
     r"jobs\.(by_ids|fail_overdue|requeue_lost|reclaim|take_over|still_mine)"
 )
-OF_THESE_AT_MOST = 1
-# After the first death: how often another follows, and within how many messages.
-MORE_DEATHS = 0.25
+# After these deaths: how often another follows, and within how many messages.
+MORE_DEATHS = 0.15
 WITHIN_MESSAGES = 160
 
 
@@ -53,6 +54,8 @@ class Report:
     ends: Counter[str] = field(default_factory=Counter)
     broken: list[tuple[Order, list[str], str]] = field(default_factory=list)
     planned: int = 0
+    deaths: int = 0
+    """Kills that were planned; the soak plans none, and its count as they came."""
     seconds: float = 0.0
 
     def add(self, order: Order, told: dict[str, Any]) -> None:
@@ -66,7 +69,7 @@ class Report:
     def __str__(self) -> str:
         lines = [
             f"trials      {self.trials:>6,} of {self.planned:,} planned",
-            f"kills       {self.kills:>6,}",
+            f"kills       {self.kills:>6,} of {self.deaths:,} planned",
             f"kill points {len(self.points):>6,} distinct",
             f"violations  {sum(len(what) for _, what, _ in self.broken):>6,}",
             f"jobs ended  {', '.join(f'{count:,} {status}' for status, count in self.ends.most_common())}",
@@ -133,17 +136,21 @@ async def pool(size: int) -> AsyncIterator[Pool]:
 
 
 async def every_message(trials: Pool, names: Iterable[str], dice: random.Random, report: Report) -> list[Order]:
-    """One trial for each message of each scenario, in an order that the dice decide; some have more deaths to come."""
+    """A death at each message of each scenario, in an order that the dice decide; some have more deaths to come."""
     undisturbed = [Order(name) for name in names]
     planned = []
     for order, told in zip(undisturbed, await asyncio.gather(*(trials.run(order) for order in undisturbed)), strict=True):
         report.add(order, told)
-        for point, count in sorted(told["passed"].items()):
-            for occurrence in range(1, (min(count, OF_THESE_AT_MOST) if BY_THE_CLOCK.search(point) else count) + 1):
-                targets = [f"{point}#{occurrence}"]
-                while len(targets) < 4 and dice.random() < MORE_DEATHS:
-                    targets.append(f"any#{dice.randint(1, WITHIN_MESSAGES)}")
-                planned.append(Order(order.scenario, tuple(targets)))
+        passed = sorted(told["passed"].items())
+        story = [f"{point}#{nth}" for point, count in passed if not BY_THE_CLOCK.search(point) for nth in range(1, count + 1)]
+        clock = [f"{point}#1" for point, _ in passed if BY_THE_CLOCK.search(point)]
+        dice.shuffle(story)
+        dice.shuffle(clock)
+        for first, second in zip_longest(story, clock):
+            targets = [target for target in (first, second) if target is not None]
+            while len(targets) < 4 and dice.random() < MORE_DEATHS:
+                targets.append(f"any#{dice.randint(1, WITHIN_MESSAGES)}")
+            planned.append(Order(order.scenario, tuple(targets)))
     dice.shuffle(planned)
     return planned
 
@@ -161,6 +168,7 @@ async def shake(
                 _note(report, order, told, tell=tell)
         planned = await every_message(trials, names, random.Random(seed), report)
         report.planned = len(planned) + report.trials
+        report.deaths = sum(len(order.targets) for order in planned) + report.kills
         waiting = iter(planned)
 
         async def work() -> None:
