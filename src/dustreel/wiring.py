@@ -1,9 +1,10 @@
 """The only file that names concrete adapters: settings in, a running service out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
@@ -18,13 +19,13 @@ from dustreel.base.errors import Misconfigured, Unavailable
 from dustreel.base.ids import Ids, RandomIds
 from dustreel.base.log import logger
 from dustreel.base.migrate import migrate
-from dustreel.base.settings import Settings, split
+from dustreel.base.settings import Settings, by_name, rate_of, split
 from dustreel.base.tls import trusted
 from dustreel.base.vocabulary import Dust, GenerationType
 from dustreel.base.waiting import in_background, told_to_stop
 from dustreel.callers import Gate, Limits, TokenRules, Tokens
 from dustreel.dust import Prices
-from dustreel.jobs import Deadlines, Desk, DeskRules, Estimates, JobReads
+from dustreel.jobs import Allowance, Deadlines, Desk, DeskRules, Estimates, JobReads
 from dustreel.media import SafeFetch, Workbench
 from dustreel.pictures import Album
 from dustreel.providers import Preferences, Provider, Registry
@@ -53,6 +54,8 @@ class Service:
     limits: Limits
     prices: Prices
     registry: Registry
+    allowances: Mapping[str, Allowance]
+    """What each provider may be sent, by its name."""
     store: ObjectStore
     links: Links
     bench: Workbench
@@ -106,7 +109,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         links = Links(settings.base_url, settings.cdn_url or None)
         fetcher = SafeFetch(allow=frozenset(split(settings.fetch_allow)))
         album = Album(db, store, links, fetcher, bench, ids)
-        registry = _registry(settings, clock)
+        registry, allowances = _registry(settings, clock), allowances_of(settings)
         stack.push_async_callback(registry.close)
         prices = prices_of(settings)
         deadlines = Deadlines(
@@ -131,11 +134,12 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             limits=Limits(requests=settings.rate_limit, submits=settings.submit_limit),
             prices=prices,
             registry=registry,
+            allowances=allowances,
             store=store,
             links=links,
             bench=bench,
             album=album,
-            desk=Desk(db, registry, album, estimates, ids, rules),
+            desk=Desk(db, registry, allowances, album, estimates, ids, rules),
             reads=JobReads(db),
             deadlines=deadlines,
             lanes=lanes,
@@ -164,6 +168,20 @@ def _replicate(settings: Settings, clock: Clock) -> ReplicateProvider:
         raise Misconfigured("DUSTREEL_PROVIDERS names replicate, which needs REPLICATE_API_TOKEN.")
     catalogue = read_catalogue("replicate", settings.models_file)
     return ReplicateProvider(settings.replicate_api_token, catalogue, clock=clock, base_url=settings.replicate_base_url)
+
+
+def allowances_of(settings: Settings) -> dict[str, Allowance]:
+    """What each provider may be sent, by its name."""
+    at_once, rates = by_name(settings.provider_concurrency), by_name(settings.provider_rates)
+    budgets = by_name(settings.provider_budgets)
+    return {
+        name: Allowance(
+            at_once=int(at_once[name]) if name in at_once else None,
+            rate=rate_of(rates[name]) if name in rates else None,
+            usd_a_day=Decimal(budgets[name]) if name in budgets else None,
+        )
+        for name in {*at_once, *rates, *budgets}
+    }
 
 
 def prices_of(settings: Settings) -> Prices:

@@ -202,6 +202,7 @@ class Play:
             "DUSTREEL_BEAT_SECONDS": "0.2",
             "DUSTREEL_DEAD_AFTER_SECONDS": "0.8",
             "DUSTREEL_SETTLE_SECONDS": "1.5",
+            "DUSTREEL_CIRCUIT_SECONDS": "0.5",
             "DUSTREEL_RENDER_PROCESSES": "1",
             "DUSTREEL_LOG_LEVEL": "WARNING",
         } | settings

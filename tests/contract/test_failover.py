@@ -1,9 +1,11 @@
 """More than one remote provider, and one that knows orders by our own ids: who is asked, and how often."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import math
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,9 +14,10 @@ import pytest
 
 from dustreel.base.vocabulary import AspectRatio, GenerationType, Mode
 from dustreel.cli.serve import working
+from dustreel.jobs import desk, traffic
 from dustreel.providers import Capability, NotAccepted, Order, Phase, Registry, Shot, Sighting, Ticket, Unclear
 from dustreel.worker import lookout, pipeline, remote
-from tests.conftest import User, house_with
+from tests.conftest import User, eventually, house_with
 from tests.fakes.films import film
 
 WISH = {"duration": "short", "resolution": "sd_480p", "aspect_ratio": "16:9"}
@@ -23,7 +26,7 @@ WISH = {"duration": "short", "resolution": "sd_480p", "aspect_ratio": "16:9"}
 SHORT = Capability(
     model="minimax/video-01",
     generation_types=frozenset(GenerationType),
-    shots=(Shot(6, 720),),
+    shots=(Shot(6, 720, usd=Decimal("0.30")),),
     aspect_ratios=frozenset({AspectRatio.WIDE}),
     camera_fixed=False,
     reference_person=False,
@@ -41,6 +44,9 @@ class Kitchen:
         self.asked: list[UUID] = []
         self.taken: set[UUID] = set()
         self.answers_never = False
+        self.renders_on = False
+        self._under_way: set[str] = set()
+        self.most_at_once = 0
 
     async def prepare(self, order: Order, model: str) -> Mapping[str, Any]:
         return {"prompt": order.prompt}
@@ -54,9 +60,14 @@ class Kitchen:
             self.taken.add(submission_id)
         if answer is not None:
             raise answer
+        self._under_way.add(f"{self.name} {submission_id}")
+        self.most_at_once = max(self.most_at_once, len(self._under_way))
         return Ticket(model, f"{self.name} {submission_id}")
 
     async def look(self, ticket: Ticket) -> Sighting:
+        if self.renders_on:
+            return Sighting(Phase.WAITING)
+        self._under_way.discard(ticket.upstream_id)
         return Sighting(Phase.SUCCEEDED, output="the video")
 
     async def cancel(self, ticket: Ticket) -> None:
@@ -74,14 +85,17 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "REMOTE_PAUSE_SECONDS", 0.05)
     monkeypatch.setattr(lookout, "LONGEST_PAUSE_SECONDS", 0.3)
     monkeypatch.setattr(remote, "FIRST_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(traffic, "FULL_SECONDS", 0.2)
+    # The kitchens stand in the worker alone; the desk knows nothing of them, and is not to hear that one is closed.
+    monkeypatch.setattr(desk, "CLOSED_KNOWN_SECONDS", math.inf)
 
 
 @asynccontextmanager
-async def staffed(database_url: str, home: Path, *kitchens: Kitchen) -> AsyncIterator[User]:
+async def staffed(database_url: str, home: Path, *kitchens: Kitchen, **changes: str) -> AsyncIterator[User]:
     """A caller with a live key in front of these providers."""
     settings: dict[str, Any] = {"providers": "replicate", "replicate_api_token": "x", "starting_dust": "100", "settle_seconds": "2"}
     settings["model_text"] = f"replicate/{SHORT.model}"  # what the kitchens make
-    async with house_with(database_url, home, worker=False, **settings) as house:
+    async with house_with(database_url, home, worker=False, **(settings | changes)) as house:
         registry = house.service.registry
         sandbox = registry.local("sandbox")
         assert sandbox is not None
@@ -148,3 +162,63 @@ async def test_a_job_whose_provider_is_no_longer_configured_is_given_back(databa
         result = await caller.until_final(await caller.generate(**WISH))
         assert result["error"] == "Video generation failed: The provider that was to make it is no longer there"
         assert await caller.dust() == (100, 0, 100)
+
+
+async def test_a_provider_that_has_enough_is_waited_for(database_url: str, tmp_path: Path) -> None:
+    kitchen = Kitchen("replicate")
+    kitchen.renders_on = True
+    async with staffed(database_url, tmp_path, kitchen, provider_concurrency="replicate=1") as caller:
+        jobs = [await caller.generate(**WISH) for _ in range(3)]
+        await _until(lambda: len(kitchen.taken) == 1, "one to be taken")
+        await caller.until(jobs[-1], "starting")
+        kitchen.renders_on = False
+        assert all([(await caller.until_final(job))["success"] for job in jobs])
+        assert kitchen.most_at_once == 1 and len(kitchen.asked) == 3
+
+
+async def test_a_provider_that_throttles_is_asked_again_when_it_says_and_no_job_fails_of_it(database_url: str, tmp_path: Path) -> None:
+    throttled = [NotAccepted("throttled", retry_after=0.1) for _ in range(pipeline.STUMBLES_AT_MOST + 1)]
+    kitchen = Kitchen("replicate", *throttled)
+    async with staffed(database_url, tmp_path, kitchen) as caller:
+        assert (await caller.until_final(await caller.generate(**WISH)))["success"]
+        assert len(kitchen.asked) == len(throttled) + 1
+        assert await caller.dust() == (90, 0, 90)
+
+
+async def test_a_provider_that_fails_again_and_again_is_passed_over(database_url: str, tmp_path: Path) -> None:
+    down = [NotAccepted("down") for _ in range(traffic.FAILURES_AT_MOST)]
+    first, second = Kitchen("replicate", *down), Kitchen("second")
+    async with staffed(database_url, tmp_path, first, second) as caller:
+        for _ in range(len(down) + 2):
+            assert (await caller.until_final(await caller.generate(**WISH)))["generation_info"]["model_used"] == "second/minimax-video-01"
+        assert len(first.asked) == len(down), "after so many failures nobody asks it"
+
+
+async def test_a_probe_finds_that_it_is_well_again(database_url: str, tmp_path: Path) -> None:
+    down = [NotAccepted("down") for _ in range(traffic.FAILURES_AT_MOST)]
+    first, second = Kitchen("replicate", *down), Kitchen("second")
+    async with staffed(database_url, tmp_path, first, second, circuit_seconds="0.2") as caller:
+
+        async def back() -> bool:
+            result = await caller.until_final(await caller.generate(**WISH))
+            return bool(result["generation_info"]["model_used"] == "replicate/minimax-video-01")
+
+        await eventually(back, "the first to be asked again")
+        assert len(first.asked) == len(down) + 1
+
+
+async def test_no_more_is_ordered_than_the_days_budget_pays_for(database_url: str, tmp_path: Path) -> None:
+    first, second = Kitchen("replicate"), Kitchen("second")
+    async with staffed(database_url, tmp_path, first, second, provider_budgets="replicate=0.60,second=0.30") as caller:
+        used = [(await caller.until_final(await caller.generate(**WISH)))["generation_info"]["model_used"] for _ in range(3)]
+        assert used == ["replicate/minimax-video-01", "replicate/minimax-video-01", "second/minimax-video-01"]
+        result = await caller.until_final(await caller.generate(**WISH))
+        assert result["error"] == "Video generation failed: No more videos can be ordered today"
+        assert await caller.dust() == (70, 0, 70)
+
+
+async def _until(holds: Callable[[], bool], what: str) -> None:
+    async def look() -> bool:
+        return holds()
+
+    await eventually(look, what)

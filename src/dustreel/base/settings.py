@@ -41,6 +41,25 @@ def _exact_addresses(value: str) -> str:
     return value
 
 
+def _by_name(value: str, amount: str, like: str) -> str:
+    for part in split(value):
+        if not re.fullmatch(rf"[a-z_]+={amount}", part):
+            raise ValueError(f"must be written like {like}")
+    return value
+
+
+def _counts(value: str) -> str:
+    return _by_name(value, r"[1-9]\d{0,5}", "replicate=50,cog=1")
+
+
+def _rates(value: str) -> str:
+    return _by_name(value, r"[1-9]\d{0,8}/(second|minute|hour|day)", "replicate=500/minute")
+
+
+def _dollars(value: str) -> str:
+    return _by_name(value, r"\d{1,7}(\.\d{1,2})?", "replicate=20,fal=7.50")
+
+
 Rate = Annotated[str, AfterValidator(_rate)]
 Url = Annotated[str, AfterValidator(_url_or_empty)]
 
@@ -66,6 +85,18 @@ class Settings(BaseModel):
     model_text: str = Field("", description="The one model for videos from text, as provider/model; empty lets the routing choose.")
     model_image: str = Field("", description="The one model for videos from pictures, as provider/model; empty lets the routing choose.")
     models_file: Path | None = Field(None, description="A TOML file of models that adds to those which the providers are known to have.")
+    provider_concurrency: Annotated[str, AfterValidator(_counts)] = Field(
+        "cog=1", description="Orders that a provider has at the same time at most, like replicate=50,cog=1; unnamed: any number."
+    )
+    provider_rates: Annotated[str, AfterValidator(_rates)] = Field(
+        "replicate=500/minute", description="Orders sent to a provider at most, like replicate=500/minute; unnamed: any number."
+    )
+    provider_budgets: Annotated[str, AfterValidator(_dollars)] = Field(
+        "", description="US dollars that a provider may cost in 24 hours by the catalogue's prices, like replicate=20,fal=7.50."
+    )
+    circuit_seconds: float = Field(
+        30, gt=0, description="How long a model that failed to take five orders in a row is sent nothing, longer after each failure more."
+    )
     max_upscale: float = Field(1.5, ge=1, le=4, description="How many times a provider's video may be enlarged at most.")
     render_processes: int = Field(0, ge=0, le=64, description="Busy renders at the same time; 0 means one a processor.")
     light_jobs: int = Field(64, ge=1, le=10_000, description="Jobs that mostly wait which one worker has under way at the same time.")
@@ -122,6 +153,17 @@ class Settings(BaseModel):
 def split(value: str) -> tuple[str, ...]:
     """The parts of a setting that lists things, without blanks."""
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def by_name(value: str) -> dict[str, str]:
+    """The parts of a setting that says something of several providers, like `replicate=50,cog=1`."""
+    return {name: said for name, _, said in (part.partition("=") for part in split(value))}
+
+
+def rate_of(value: str) -> tuple[int, float]:
+    """`500/minute` as (500, 60.0)."""
+    many, _, window = value.partition("/")
+    return int(many), {"second": 1.0, "minute": 60.0, "hour": 3_600.0, "day": 86_400.0}[window]
 
 
 def read_settings(environment: Mapping[str, str], *, dotenv: Path | None = None) -> Settings:

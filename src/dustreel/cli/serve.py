@@ -88,6 +88,8 @@ async def working(service: Service) -> AsyncIterator[None]:
             deadlines=service.deadlines,
             max_upscale=settings.max_upscale,
             hooks_url=settings.hooks_url,
+            allowances=service.allowances,
+            circuit_seconds=settings.circuit_seconds,
             scratch=scratch,
         )
         pace = Pace(settings.beat_seconds, settings.dead_after_seconds, settings.job_ttl_hours * 3_600)

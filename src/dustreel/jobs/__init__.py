@@ -1,6 +1,6 @@
 """Jobs: their states, their life, and the reading of them."""
 
-from dustreel.jobs import life, submissions
+from dustreel.jobs import life, submissions, traffic
 from dustreel.jobs.audit import Finding, audit
 from dustreel.jobs.desk import Desk, DeskRules, Wish
 from dustreel.jobs.estimates import Alike, Estimates
@@ -17,6 +17,7 @@ from dustreel.jobs.job import (
 from dustreel.jobs.life import Accepted, Deadlines, Draft, Idempotency, Terms
 from dustreel.jobs.states import FINAL, LIVE, Status, Step
 from dustreel.jobs.submissions import Due, Submission
+from dustreel.jobs.traffic import Allowance
 from dustreel.jobs.views import Active, Glance, JobReads, Statistics, find, history
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Accepted",
     "Active",
     "Alike",
+    "Allowance",
     "Deadlines",
     "Desk",
     "DeskRules",
@@ -54,4 +56,5 @@ __all__ = [
     "history",
     "life",
     "submissions",
+    "traffic",
 ]

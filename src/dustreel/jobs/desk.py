@@ -1,21 +1,27 @@
 """The desk where jobs are handed in: every check in the design's order, then one transaction that decides."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import math
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from dustreel.base.db import Database
+from dustreel.base.errors import Unavailable
 from dustreel.base.ids import Ids
 from dustreel.base.vocabulary import AspectRatio, Duration, GenerationType, Mode, Resolution
 from dustreel.dust import InsufficientDust, Prices, balance
-from dustreel.jobs import life
+from dustreel.jobs import life, traffic
 from dustreel.jobs.estimates import Alike, Estimates
 from dustreel.jobs.job import Person, TooManyActiveJobs
 from dustreel.jobs.life import Accepted, Deadlines, Draft, Idempotency, Terms
+from dustreel.jobs.traffic import Allowance
 from dustreel.pictures import Album, StoredPicture
-from dustreel.providers import Order, Registry, Route, UnsupportedCombination, Want
+from dustreel.providers import Closed, Order, Registry, Route, UnsupportedCombination, Want
 from dustreel.queue import Lane
+
+CLOSED_KNOWN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +55,20 @@ class DeskRules:
 class Desk:
     """Takes wishes in and makes them jobs."""
 
-    def __init__(self, db: Database, registry: Registry, album: Album, estimates: Estimates, ids: Ids, rules: DeskRules) -> None:
-        self._db, self._registry, self._album = db, registry, album
+    def __init__(
+        self,
+        db: Database,
+        registry: Registry,
+        allowances: Mapping[str, Allowance],
+        album: Album,
+        estimates: Estimates,
+        ids: Ids,
+        rules: DeskRules,
+    ) -> None:
+        self._db, self._registry, self._allowances, self._album = db, registry, allowances, album
         self._estimates, self._ids, self._rules = estimates, ids, rules
+        self._closed_at = -math.inf
+        self._known_closed: Closed = frozenset()
         self._answering: dict[tuple[UUID, Mode, Idempotency], asyncio.Task[Accepted]] = {}
 
     async def submit(self, wish: Wish, *, idempotency: Idempotency | None, admit: Callable[[], Awaitable[None]]) -> Accepted:
@@ -86,9 +103,10 @@ class Desk:
             task.exception()  # nobody may be waiting any more; that is no reason for a warning
 
     async def _take_in(self, wish: Wish, idempotency: Idempotency | None) -> Accepted:
+        closed = await self._closed() if wish.mode is Mode.LIVE else frozenset()
         try:
-            route = self._registry.route(_want(wish, wish.aspect_ratio or AspectRatio.WIDE), wish.mode)
-        except UnsupportedCombination:
+            route = self._registry.route(_want(wish, wish.aspect_ratio or AspectRatio.WIDE), wish.mode, closed=closed)
+        except (UnsupportedCombination, Unavailable):
             await self._check_live(wish)  # who has too many jobs hears of that first
             raise
         picture = None
@@ -98,7 +116,7 @@ class Desk:
             await self._check_balance(wish)
             picture = await self._album.obtain(wish.image_url, wish.user_id, wish.mode)
             aspect = aspect or AspectRatio.nearest(picture.width, picture.height)
-            route = self._registry.route(_want(wish, aspect), wish.mode)
+            route = self._registry.route(_want(wish, aspect), wish.mode, closed=closed)
         assert aspect is not None
         return await self._accept(wish, route, aspect, picture, idempotency)
 
@@ -133,6 +151,17 @@ class Desk:
                 return await life.accept(connection, draft, terms)
         async with self._db.transaction() as connection:
             return await life.accept_once(connection, draft, terms, idempotency)
+
+    async def _closed(self) -> Closed:
+        """What is sent nothing now: read anew once a second, for many callers at once."""
+        if not self._registry.has_remote:
+            return frozenset()
+        now = time.monotonic()
+        if now - self._closed_at > CLOSED_KNOWN_SECONDS:
+            self._closed_at = now
+            async with self._db.connection() as connection:
+                self._known_closed = await traffic.closed(connection, self._allowances)
+        return self._known_closed
 
     async def _check_live(self, wish: Wish) -> None:
         async with self._db.connection() as connection:

@@ -1,6 +1,7 @@
 """What providers tell by webhook: verified over the raw body and kept once. It only prompts a look; the provider's own answer decides."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from dustreel.base.db import Database
 from dustreel.base.errors import DomainError, Unavailable
@@ -42,6 +43,8 @@ async def hear(
     except Unclear as unclear:
         raise Unavailable from unclear
     async with db.transaction() as connection:
+        if notice.sighting is not None:
+            await submissions.told(connection, submission_id, asdict(notice.sighting))
         await submissions.heard(
             connection, submission_id, provider=provider.name, webhook_id=notice.webhook_id, upstream_id=notice.upstream_id
         )

@@ -121,6 +121,12 @@ select job_put_back(id, %(after)s, %(stumbled)s) as id from (
      where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and status in ('starting', 'processing')
        for update) as handed;
 
+-- name: reroute
+-- The provider that was chosen can't be sent anything now, and another can.
+update jobs set provider = %(provider)s, model = %(model)s, updated_at = now()
+ where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and step = 'accepted' and status in ('starting', 'processing')
+returning *;
+
 -- name: requeue_lost
 -- A queued job whose queue row is gone, ended, or was fetched by a process that died before it could start the job. The join finds them at
 -- once; the function looks again at each that it is about to lock.

@@ -202,6 +202,14 @@ async def hand_over(db: Connection, job: Job, *, after: float = 0.0, stumbled: b
         raise Overtaken(job.id, job.attempt)
 
 
+async def reroute(db: Connection, job: Job, *, provider: str, model: str) -> Job:
+    """Have another provider make it, before anything was sent. Raises Overtaken."""
+    row = await one(db, SQL["reroute"], **_mine(job), provider=provider, model=model)
+    if row is None:
+        raise Overtaken(job.id, job.attempt)
+    return Job.from_row(row)
+
+
 async def cancel(db: Connection, job: Job, *, refund_charge: bool) -> None:
     """Cancel a live job; cancelling a cancelled one changes nothing. Raises JobNotCancellable when it has completed or failed."""
     if await one(db, SQL["cancel"], job_id=job.id, refund_charge=refund_charge) is None:

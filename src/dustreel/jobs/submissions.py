@@ -8,6 +8,7 @@ intent ──▶ accepted ──▶ succeeded | failed | cancelled | lost
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,8 @@ from dustreel.jobs.life import Deadlines
 from dustreel.jobs.states import Status
 
 SQL = Statements(__package__, "submissions.sql")
+
+NOTHING = Decimal(0)
 
 
 class State(StrEnum):
@@ -57,6 +60,8 @@ class Submission:
     upstream_id: str | None
     output: str | None
     """Where the provider keeps the video for a while."""
+    told: Mapping[str, Any] | None
+    """How it stands, by what a provider that can't be looked at has told: `phase`, `progress`, `output`, `error`."""
     looks: int
     created_at: datetime
 
@@ -71,6 +76,7 @@ class Submission:
             state=State(row["state"]),
             upstream_id=row["upstream_id"],
             output=row["output"],
+            told=row["told"],
             looks=row["looks"],
             created_at=row["created_at"],
         )
@@ -86,13 +92,15 @@ class Due:
     """Whether it has been unknown for too long."""
 
 
-async def intend(db: Connection, job: Job, submission_id: UUID, sent: Mapping[str, Any], *, lease: float, deadlines: Deadlines) -> Job:
+async def intend(
+    db: Connection, job: Job, submission_id: UUID, sent: Mapping[str, Any], *, lease: float, deadlines: Deadlines, usd: Decimal = NOTHING
+) -> Job:
     """Write down that an order is about to be sent; said again under the same id it stays as it is. Raises Overtaken.
 
-    It is looked at in `lease` seconds, should nobody say more.
+    It costs the operator `usd`, and is looked at in `lease` seconds, should nobody say more.
     """
     mine = {"id": submission_id, "job_id": job.id, "attempt": job.attempt, "worker_id": job.worker_id}
-    row = await one(db, SQL["intend"], **mine, sent=Jsonb(dict(sent)), lease=lease, settle_seconds=deadlines.settle)
+    row = await one(db, SQL["intend"], **mine, sent=Jsonb(dict(sent)), usd=usd, lease=lease, settle_seconds=deadlines.settle)
     row = row or await one(db, SQL["intended"], **mine)
     if row is None:
         raise Overtaken(job.id, job.attempt)
@@ -176,6 +184,11 @@ async def heard(db: Connection, submission_id: UUID, *, provider: str, webhook_i
     """A provider's webhook: kept once, it names an order that was unknown, or brings the next look forward."""
     if not await accepted(db, submission_id, upstream_id, after=0.0):
         await one(db, SQL["heard"], id=submission_id, provider=provider, webhook_id=webhook_id, upstream_id=upstream_id)
+
+
+async def told(db: Connection, submission_id: UUID, sighting: Mapping[str, Any]) -> None:
+    """Keep what a provider that can't be looked at says of an order: `phase`, `progress`, `output`, `error`."""
+    await db.execute(SQL["told"], {"id": submission_id, "told": Jsonb(dict(sighting))})
 
 
 async def find(db: Connection, submission_id: UUID) -> Submission | None:

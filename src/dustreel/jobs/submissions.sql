@@ -7,8 +7,8 @@ with moved as (
      where id = %(job_id)s and attempt = %(attempt)s and worker_id = %(worker_id)s and step = 'accepted' and status in ('starting', 'processing')
  returning *
 ), intent as (
-    insert into submissions (id, job_id, attempt, provider, model, sent, wake_at, settle_by)
-    select %(id)s, id, attempt, provider, model, %(sent)s, now() + make_interval(secs => %(lease)s), now() + make_interval(secs => %(settle_seconds)s)
+    insert into submissions (id, job_id, attempt, provider, model, sent, usd, wake_at, settle_by)
+    select %(id)s, id, attempt, provider, model, %(sent)s, %(usd)s, now() + make_interval(secs => %(lease)s), now() + make_interval(secs => %(settle_seconds)s)
       from moved
  returning id
 )
@@ -67,7 +67,7 @@ returning id;
 -- name: claimed
 -- What was to be sent may be large, and matters only while it is not known whether it was.
 select submissions.id, job_id, submissions.provider, submissions.model, case when state = 'intent' then sent end as sent, state, upstream_id,
-       output, looks, submissions.created_at, settle_by < now() as is_overdue, jobs.status as job_status
+       output, told, looks, submissions.created_at, settle_by < now() as is_overdue, jobs.status as job_status
   from submissions join jobs on jobs.id = job_id
  where submissions.id = any(%(ids)s);
 
@@ -137,6 +137,11 @@ with kept as (
 update submissions set wake_at = least(wake_at, now()), urgent = true
  where id = %(id)s and provider = %(provider)s and upstream_id = %(upstream_id)s and state = 'accepted' and exists (select from kept)
 returning id;
+
+-- name: told
+-- From a provider that can't be looked at. Its words may come in any order: what it said of an end stands.
+update submissions set told = %(told)s
+ where id = %(id)s and wake_at is not null and coalesce(told ->> 'phase', '') not in ('succeeded', 'failed', 'cancelled');
 
 -- name: by_id
 select * from submissions where id = %(id)s;

@@ -23,10 +23,11 @@ from dustreel.providers.port import (
     Unclear,
     Want,
 )
-from dustreel.providers.registry import Preferences, Provider, Registry, Route, UnsupportedCombination, model_used
+from dustreel.providers.registry import Closed, Preferences, Provider, Registry, Route, UnsupportedCombination, model_used
 
 __all__ = [
     "Capability",
+    "Closed",
     "Findable",
     "Hooked",
     "Knock",

@@ -189,6 +189,11 @@ class Sighting:
     error: str | None = None
     """With FAILED: why, for the user."""
 
+    @classmethod
+    def told(cls, said: Mapping[str, Any] | None) -> "Sighting":
+        """What was kept of a webhook's own sighting: its fields by name; None before anything was told."""
+        return cls(Phase.WAITING) if said is None else cls(**{**said, "phase": Phase(said["phase"])})
+
 
 @dataclass(frozen=True, slots=True)
 class Knock:

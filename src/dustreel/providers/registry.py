@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from dustreel.base.errors import DomainError, Misconfigured
+from dustreel.base.errors import DomainError, Misconfigured, Unavailable
 from dustreel.base.vocabulary import AspectRatio, Duration, GenerationType, Mode, Resolution
 from dustreel.providers.port import Capability, LocalProvider, Order, Plan, RemoteProvider, Shot, Want
 
@@ -28,6 +28,8 @@ class UnsupportedCombination(DomainError):
 
 
 type Provider = LocalProvider | RemoteProvider
+type Closed = frozenset[tuple[str, str | None]]
+"""Providers, each with a model that nothing is to be sent to now, or with None for all of its models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,10 @@ class Registry:
             if not any(pin in _names(provider, model) for provider in self._live for model in provider.models):
                 raise Misconfigured(f"{pin!r} is pinned for {kind}, and no provider of DUSTREEL_PROVIDERS has such a model.")
 
-    def route(self, want: Want, mode: Mode, *, without: frozenset[str] = frozenset()) -> Route:
-        """The first that can, natively before adapted, leaving out those that have refused already.
+    def route(self, want: Want, mode: Mode, *, without: frozenset[str] = frozenset(), closed: Closed = frozenset()) -> Route:
+        """The first that can, natively before adapted, leaving out those that have refused already, and what is `closed` for now.
 
-        Raises UnsupportedCombination, with the nearest things that could be had.
+        Raises UnsupportedCombination, with the nearest things that could be had; Unavailable where only closed ones can.
         """
         able = [
             Route(provider, capability, plan)
@@ -88,7 +90,15 @@ class Registry:
         ]
         if not able:
             raise UnsupportedCombination(self._alternatives(want, mode))
+        able = [route for route in able if not closed & {(route.provider.name, None), (route.provider.name, route.capability.model)}]
+        if not able:
+            raise Unavailable
         return next((route for route in able if route.plan.is_native), able[0])
+
+    @property
+    def has_remote(self) -> bool:
+        """Whether a live job may be sent anywhere."""
+        return any(isinstance(provider, RemoteProvider) for provider in self._live)
 
     def shot(self, provider: str, model: str, want: Want) -> Shot | None:
         """What a model that a job was routed to before is to make for it; None where it no longer can."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,10 @@ from dustreel.base.db import Connection, Database
 from dustreel.base.errors import Unavailable
 from dustreel.base.ids import Ids
 from dustreel.base.log import logger
-from dustreel.jobs import Deadlines
+from dustreel.jobs import Allowance, Deadlines
 from dustreel.media import Workbench
 from dustreel.pictures import Album
-from dustreel.providers import Hooked, Registry, RemoteProvider
+from dustreel.providers import Hooked, Registry, RemoteProvider, Telling
 from dustreel.storage import ObjectStore
 
 log = logger(__name__)
@@ -40,6 +40,10 @@ class Crew:
     """How many times a provider's video may be enlarged at most."""
     hooks_url: str | None
     """Where providers reach us; None where they can't."""
+    allowances: Mapping[str, Allowance]
+    """What each provider may be sent."""
+    circuit_seconds: float
+    """How long a model that fails again and again is sent nothing."""
     scratch: Path
     """A folder for files under way; emptied at every start."""
 
@@ -64,6 +68,8 @@ class Crew:
 
     def webhook_url(self, provider: RemoteProvider, submission_id: UUID) -> str | None:
         """Where the provider is to tell of this order, if it can and may."""
+        if isinstance(provider, Telling):
+            return f"{provider.callback_url}/hooks/{provider.name}/{submission_id}"
         if self.hooks_url is None or not isinstance(provider, Hooked):
             return None
         return f"{self.hooks_url}/{provider.name}/{submission_id}"

@@ -14,7 +14,7 @@ from dustreel.base.log import logger
 from dustreel.base.waiting import told_to_stop
 from dustreel.jobs import Due, Overtaken, Submission, life, submissions
 from dustreel.jobs.submissions import State
-from dustreel.providers import Findable, Phase, RemoteProvider, Sighting, Ticket, Unclear
+from dustreel.providers import Findable, Phase, RemoteProvider, Sighting, Telling, Ticket, Unclear
 from dustreel.worker.crew import Crew
 
 log = logger(__name__)
@@ -140,10 +140,12 @@ class Lookout:
         ticket = Ticket(submission.model, submission.upstream_id)
         if not due.job_is_live:
             await provider.cancel(ticket)
-        sighting = await provider.look(ticket)
+        sighting = Sighting.told(submission.told) if isinstance(provider, Telling) else await provider.look(ticket)
         age = (self._crew.clock.now() - submission.created_at).total_seconds()
         if sighting.phase is Phase.GONE and age < GONE_AFTER_SECONDS:
             sighting = Sighting(Phase.WAITING)
+        if isinstance(provider, Telling) and not due.job_is_live and due.is_overdue and sighting.phase in (Phase.WAITING, Phase.RENDERING):
+            sighting = Sighting(Phase.GONE)  # it was told to stop, and its last word was lost
         await self._write_down(submission, sighting, pause=_pause(submission, due.job_is_live))
 
     async def _write_down(self, submission: Submission, sighting: Sighting, *, pause: float) -> None:

@@ -5,15 +5,18 @@ and whatever the provider did not provably refuse is asked about (`lookout.py`),
 """
 
 import asyncio
+import random
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
 from dustreel.base.waiting import uncut
-from dustreel.jobs import Job, life, submissions
+from dustreel.jobs import Allowance, Job, life, submissions, traffic
 from dustreel.jobs.submissions import State
 from dustreel.providers import (
     NotAccepted,
@@ -36,12 +39,17 @@ SUBMIT_SECONDS = 20.0
 SUBMIT_LEASE_SECONDS = 60.0
 # A picture may have to be uploaded.
 PREPARE_SECONDS = 60.0
+# Until a provider that nothing is to be sent to is worth another thought.
+CLOSED_SECONDS = 10.0
 # The quickest models take seconds; a look costs next to nothing.
 FIRST_LOOK_SECONDS = 1.0
 
 
 async def submit(job: Job, crew: Crew) -> Job:
-    """Write down what is about to be sent, send it, and leave the job to the lookout. Raises Overtaken, Refused, Stumbled."""
+    """Write down what is about to be sent, send it, and leave the job to the lookout. Raises Overtaken, Refused, Stumbled.
+
+    A provider that has enough is waited for; one that nothing is to be sent to is passed over for the next that can.
+    """
     provider = _provider(job, crew)
     async with crew.workplace(job.id) as folder:
         shot = crew.registry.shot(job.provider, job.model, want_of(job))
@@ -56,10 +64,50 @@ async def submit(job: Job, crew: Crew) -> Job:
         except TimeoutError as late:
             raise Stumbled("The provider did not take the picture in time") from late
     submission_id = crew.ids.uuid()
-    intended = await crew.write(
-        partial(submissions.intend, job=job, submission_id=submission_id, sent=sent, lease=SUBMIT_LEASE_SECONDS, deadlines=crew.deadlines)
-    )
+    try:
+        intended = await crew.write(partial(_intend, job=job, crew=crew, submission_id=submission_id, sent=sent, usd=shot.usd))
+    except traffic.Full as full:
+        return await _wait(job, crew, after=full.after)
+    except traffic.Closed as closed:
+        return await _around(job, crew, closed)
     return await uncut(_send(intended, crew, provider, submission_id, sent))
+
+
+async def _intend(db: Any, job: Job, crew: Crew, submission_id: UUID, sent: Mapping[str, Any], usd: Decimal) -> Job:
+    intended = await submissions.intend(db, job, submission_id, sent, usd=usd, lease=SUBMIT_LEASE_SECONDS, deadlines=crew.deadlines)
+    await traffic.admit(db, job.provider, job.model, crew.allowances.get(job.provider, Allowance()))
+    return intended
+
+
+async def _wait(job: Job, crew: Crew, *, after: float) -> Job:
+    """Nobody's fault: the job is taken up again later, and its own deadline ends the waiting. Never all at once."""
+
+    async def both(db: Any) -> Job:
+        await life.hand_over(db, job, after=after * random.uniform(1.0, 1.5))
+        return await life.reread(db, job.id)
+
+    return await crew.write(both)
+
+
+async def _around(job: Job, crew: Crew, closed: traffic.Closed) -> Job:
+    """The next provider that can; where there is none, this one later. Raises Overtaken, Refused."""
+    log.info("a provider is passed over", job_id=str(job.id), provider=job.provider, model=job.model, reason=str(closed))
+    here = frozenset({(job.provider, None if closed.is_spent else job.model)})
+
+    async def elsewhere(db: Any) -> Job | None:
+        tried, shut = await submissions.tried(db, job.id), await traffic.closed(db, crew.allowances)
+        try:
+            route = crew.registry.route(want_of(job), job.mode, without=tried, closed=shut | here)
+        except (UnsupportedCombination, Unavailable):
+            return None
+        return await life.reroute(db, job, provider=route.provider.name, model=route.capability.model)
+
+    rerouted = await crew.write(elsewhere)
+    if rerouted is not None:
+        return rerouted
+    if closed.is_spent:
+        raise Refused("No more videos can be ordered today")
+    return await _wait(job, crew, after=CLOSED_SECONDS)
 
 
 async def submit_again(job: Job, crew: Crew) -> Job:
@@ -97,6 +145,7 @@ async def _send(job: Job, crew: Crew, provider: RemoteProvider, submission_id: U
         async with asyncio.timeout(SUBMIT_SECONDS):
             ticket = await provider.submit(job.model, sent, submission_id, crew.webhook_url(provider, submission_id))
     except Refused as no:
+        # A matter of taste, not of health: the provider is well.
         await crew.write(
             partial(submissions.refused, job=job, submission_id=submission_id, because=str(no), provider=job.provider, model=job.model)
         )
@@ -106,6 +155,7 @@ async def _send(job: Job, crew: Crew, provider: RemoteProvider, submission_id: U
     except Exception as unclear:
         # Whatever this was, the order may have been taken.
         log.warning("it is not known whether a provider took a job", job_id=str(job.id), provider=provider.name, error=str(unclear))
+        await crew.write(partial(traffic.failed, provider=job.provider, model=job.model, rest=crew.circuit_seconds))
         return await _let_go(job, crew)
     return await _taken(job, crew, submission_id, ticket)
 
@@ -113,6 +163,7 @@ async def _send(job: Job, crew: Crew, provider: RemoteProvider, submission_id: U
 async def _taken(job: Job, crew: Crew, submission_id: UUID, ticket: Ticket) -> Job:
     async def both(db: Any) -> Job:
         await submissions.accepted(db, submission_id, ticket.upstream_id, after=FIRST_LOOK_SECONDS)
+        await traffic.took(db, job.provider, job.model)
         return await life.reread(db, job.id)
 
     return await crew.write(both)
@@ -123,11 +174,15 @@ async def _elsewhere(job: Job, crew: Crew, submission_id: UUID, no: NotAccepted)
     log.warning("a provider did not take a job", job_id=str(job.id), provider=job.provider, error=str(no))
 
     async def write_down(db: Any) -> Job:
-        tried = await submissions.tried(db, job.id)
+        if no.retry_after is not None:
+            await traffic.rest(db, job.provider, no.retry_after)
+        elif not no.for_good:
+            await traffic.failed(db, job.provider, job.model, rest=crew.circuit_seconds)
+        tried, shut = await submissions.tried(db, job.id), await traffic.closed(db, crew.allowances)
         try:
-            route = crew.registry.route(want_of(job), job.mode, without=tried | {job.provider})
+            route = crew.registry.route(want_of(job), job.mode, without=tried | {job.provider}, closed=shut)
             name, model = route.provider.name, route.capability.model
-        except UnsupportedCombination:
+        except (UnsupportedCombination, Unavailable):
             name, model = job.provider, job.model
         return await submissions.refused(db, job, submission_id, because=str(no), provider=name, model=model)
 
@@ -136,6 +191,8 @@ async def _elsewhere(job: Job, crew: Crew, submission_id: UUID, no: NotAccepted)
         return back
     if no.for_good:
         raise Refused(str(no)) from no
+    if no.retry_after is not None:
+        return await _wait(back, crew, after=no.retry_after)
     raise Stumbled("No provider could take it") from no
 
 

@@ -1,0 +1,95 @@
+"""How much may be sent to a provider, and whether anything may: counted in the database, so that all workers count together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from dustreel.base.db import Connection, Statements, every, one
+
+SQL = Statements(__package__, "traffic.sql")
+
+# So many failures in a row are no accident.
+FAILURES_AT_MOST = 5
+# Nothing is sent then for a while, and for twice as long after every probe that fails, up to so many times.
+LONGER_AT_MOST = 10
+# A probe that nobody reports on (its worker died) is made by another after this.
+PROBE_SECONDS = 60.0
+# Where a provider has as much as it may have, something ends every few seconds.
+FULL_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one provider may be sent; None where it is any amount."""
+
+    at_once: int | None = None
+    """Orders that it has at the same time."""
+    rate: tuple[int, float] | None = None
+    """So many orders within so many seconds."""
+    usd_a_day: Decimal | None = None
+    """What the operator is ready to pay within twenty-four hours, by the catalogue's prices."""
+
+
+class Full(Exception):
+    """The provider has as much as it may have for now."""
+
+    def __init__(self, after: float) -> None:
+        """`after`: seconds until it is worth asking again."""
+        super().__init__(after)
+        self.after = after
+
+
+class Closed(Exception):
+    """Nothing is to be sent there for now; another provider may be asked. The text is for the operator."""
+
+    def __init__(self, text: str, *, is_spent: bool = False) -> None:
+        """`is_spent`: the day's budget is the reason, which no waiting of minutes changes."""
+        super().__init__(text)
+        self.is_spent = is_spent
+
+
+async def admit(db: Connection, provider: str, model: str, allowance: Allowance) -> None:
+    """Whether the order that this transaction has just written down may be sent. Raises Full, Closed; then nothing of it may stay."""
+    await db.execute(SQL["lock"], {"provider": provider})
+    many, window = allowance.rate or (0, 0.0)
+    stand = await one(db, SQL["stand"], provider=provider, model=model, window=window)
+    assert stand is not None
+    if allowance.usd_a_day is not None and stand["spent"] > allowance.usd_a_day:
+        raise Closed(f"the day's budget for {provider} is spent", is_spent=True)
+    if stand["rests"] is not None:
+        raise Full(stand["rests"])
+    if allowance.at_once is not None and stand["under_way"] > allowance.at_once:
+        raise Full(FULL_SECONDS)
+    if allowance.rate is not None and stand["recent"] > many:
+        raise Full(max(FULL_SECONDS, window / many))
+    if stand["is_open"] and await one(db, SQL["probe"], provider=provider, model=model, seconds=PROBE_SECONDS) is None:
+        raise Closed(f"{provider} has failed to take orders for {model}")
+
+
+async def took(db: Connection, provider: str, model: str) -> None:
+    """It took an order: all is well."""
+    await db.execute(SQL["took"], {"provider": provider, "model": model})
+
+
+async def failed(db: Connection, provider: str, model: str, *, rest: float) -> None:
+    """It did not take an order, or it is not known whether it did, and the order itself was not the reason.
+
+    After some failures in a row nothing is sent for `rest` seconds.
+    """
+    values = {"at_most": FAILURES_AT_MOST, "seconds": rest, "longest": rest * LONGER_AT_MOST}
+    await db.execute(SQL["failed"], {"provider": provider, "model": model} | values)
+
+
+async def rest(db: Connection, provider: str, seconds: float) -> None:
+    """It asked to be left alone for so long."""
+    await db.execute(SQL["rest"], {"provider": provider, "seconds": seconds})
+
+
+async def closed(db: Connection, allowances: Mapping[str, Allowance]) -> frozenset[tuple[str, str | None]]:
+    """What nothing is to be sent to now: providers with a model, or with None where no model of theirs is."""
+    found: set[tuple[str, str | None]] = {(row["provider"], row["model"]) for row in await every(db, SQL["closed"])}
+    budgets = {name: allowance.usd_a_day for name, allowance in allowances.items() if allowance.usd_a_day is not None}
+    if budgets:
+        spent = {row["provider"]: row["spent"] for row in await every(db, SQL["spent"], providers=list(budgets))}
+        found |= {(name, None) for name, budget in budgets.items() if spent.get(name, Decimal(0)) >= budget}
+    return frozenset(found)
