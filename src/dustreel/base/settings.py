@@ -18,6 +18,8 @@ from dustreel.base.errors import Misconfigured
 PREFIX = "DUSTREEL_"
 # Settings that go by the names that their vendors gave them.
 VENDORS = {"replicate_api_token": "REPLICATE_API_TOKEN", "replicate_base_url": "REPLICATE_BASE_URL"}
+# Never shown.
+SECRETS = frozenset({"database_url", "jwt_secret", "replicate_api_token"})
 # What others of our programs read, and this one passes over: the Python that scripts/bootstrap.sh is to take.
 OTHERS = frozenset({"DUSTREEL_PYTHON"})
 

@@ -19,10 +19,11 @@ from dustreel.base.clock import stamp
 from dustreel.base.db import Database
 from dustreel.base.errors import Misconfigured
 from dustreel.base.ids import RandomIds, parse_uuid, user_of
-from dustreel.base.settings import Settings, env_name, read_settings
+from dustreel.base.settings import SECRETS, Settings, env_name, read_settings
 from dustreel.base.vocabulary import Dust, Mode
 from dustreel.callers import Role, keys_of, make_key, revoke_key
 from dustreel.cli import serve as serving
+from dustreel.cli import tryout
 from dustreel.cli.welcome import welcome
 from dustreel.wiring import database, prices_of, running_service
 
@@ -173,9 +174,7 @@ def doctor() -> None:
     table = Table("setting", "value", "meaning", box=None)
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        shown = (
-            "(set)" if name in ("jwt_secret", "database_url", "replicate_api_token") and value else str(value if value is not None else "")
-        )
+        shown = "(set)" if name in SECRETS and value else str(value if value is not None else "")
         table.add_row(env_name(name), shown, field.description or "")
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
@@ -183,7 +182,30 @@ def doctor() -> None:
         serving.prepare_home(settings)
         async with running_service(settings) as service, service.db.connection() as connection:
             version = connection.info.parameter_status("server_version")
-            print(f"\nDatabase: PostgreSQL {version}, schema up to date.\nStorage: {settings.media_url}\nAll is well.")
+            print(f"\nDatabase: PostgreSQL {version}, schema up to date.\nStorage: {settings.media_url}")
+            found = await tryout.checks(service)
+            print("\nProviders:", *(line for line, _ in found), "Live keys would be served by:", *tryout.routes(service), sep="\n  ")
+            if not all(is_well for _, is_well in found):
+                raise SystemExit(1)
+            print("\nAll is well.")
+
+    _run(run())
+
+
+@app.command()
+def provider_test(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A remote provider of DUSTREEL_PROVIDERS.")],
+    model: Annotated[str | None, typer.Option(help="One of its models; else the first that can.")] = None,
+    into: Annotated[Path, typer.Option(help="Where the video goes.")] = Path("provider-test.mp4"),
+    yes: Annotated[bool, typer.Option("--yes", help="Order without asking.")] = False,
+) -> None:
+    """Have a provider make one real video, which costs what it costs, and look at what it made."""
+    settings = _settings()
+
+    async def run() -> None:
+        serving.prepare_home(settings)
+        async with running_service(settings) as service:
+            await tryout.try_out(service, name, model, into, sure=yes)
 
     _run(run())
 

@@ -115,6 +115,12 @@ OPERATIONS: dict[str, Operation] = {
         path="video_id",
     ),
     "stats": Operation("Get the background processor's statistics", "Of the whole service.", schemas.ProcessorStats, _CALLER),
+    "models": Operation(
+        "List the models",
+        "What may be chosen for the caller, in order of preference. What comes out natively goes before what must be adapted.",
+        schemas.Models,
+        _CALLER,
+    ),
     "me": Operation("Who am I?", "The user and mode of the key, and the DUST balance.", schemas.Me, _CALLER),
     "dust_entries": Operation("List DUST entries", "Newest first.", schemas.DustEntries, _CALLER, query=tuple(_PAGE_PARAMETERS)),
     "grant": Operation(

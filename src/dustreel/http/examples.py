@@ -123,6 +123,19 @@ ANSWERS: dict[str, Any] = {
         "last_job_completed_at": "2024-01-10T12:00:00Z",
         "average_processing_time_seconds": 185.4,
     },
+    "models": {
+        "models": [
+            {
+                "model": "replicate/minimax-video-01",
+                "generation_types": ["text_to_video", "image_to_video"],
+                "aspect_ratios": ["16:9"],
+                "camera_fixed": False,
+                "reference_person": False,
+                "expected_seconds": 200,
+                "makes": [{"duration": "short", "resolution": "hd_720p", "native": False}],
+            }
+        ]
+    },
     "me": {"user_id": _USER, "mode": "test", "dust": _DUST},
     "dust_entries": {
         "entries": [

@@ -19,7 +19,7 @@ class _JobId(_Word):
 
 
 class _VideoId(_Word):
-    regex = "(?!(?:generate|animate|stats|jobs|quote)(?:/|$))[^/]+"
+    regex = "(?!(?:generate|animate|stats|models|jobs|quote)(?:/|$))[^/]+"
 
 
 register_url_convertor("job", _JobId())

@@ -153,6 +153,28 @@ class ProcessorStats(Answer):
     average_processing_time_seconds: float
 
 
+class Making(Answer):
+    duration: Literal["short", "medium", "long"]
+    resolution: Resolution
+    native: bool
+    """Whether it comes out of the model so; otherwise it is trimmed, scaled down, or enlarged within the operator's limit."""
+
+
+class Model(Answer):
+    model: str
+    """As `model_used` names it."""
+    generation_types: list[GenerationType]
+    aspect_ratios: list[AspectRatio]
+    camera_fixed: bool
+    reference_person: bool
+    expected_seconds: int | None
+    makes: list[Making]
+
+
+class Models(Answer):
+    models: list[Model]
+
+
 class DustBalance(Answer):
     balance: int
     held: int

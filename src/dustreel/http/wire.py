@@ -1,11 +1,13 @@
 """The contract's bodies, field for field. Nothing is added to them but what the design says."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from dustreel.base.clock import stamp
-from dustreel.base.vocabulary import GenerationType
+from dustreel.base.vocabulary import AspectRatio, GenerationType
 from dustreel.jobs import Accepted, Active, Glance, Job, Statistics, Status
+from dustreel.providers import Offer
 from dustreel.storage import Links
 from dustreel.videos import Video
 
@@ -128,6 +130,23 @@ def statistics(found: Statistics) -> dict[str, Any]:
         "jobs_in_progress": found.in_progress,
         "last_job_completed_at": _moment(found.last_completed_at),
         "average_processing_time_seconds": round(found.average_seconds, 3),
+    }
+
+
+def models(offers: Sequence[Offer]) -> dict[str, Any]:
+    return {"models": [_model(offer) for offer in offers]}
+
+
+def _model(offer: Offer) -> dict[str, Any]:
+    can = offer.capability
+    return {
+        "model": offer.model_used,
+        "generation_types": [kind.value for kind in GenerationType if kind in offer.generation_types],
+        "aspect_ratios": [aspect.value for aspect in AspectRatio if aspect in can.aspect_ratios],
+        "camera_fixed": can.camera_fixed,
+        "reference_person": can.reference_person,
+        "expected_seconds": can.expected_seconds,
+        "makes": [{"duration": made.duration.value, "resolution": made.resolution.value, "native": made.is_native} for made in offer.makes],
     }
 
 

@@ -2,6 +2,7 @@
 
 from dustreel.providers.port import (
     Capability,
+    Checkable,
     Findable,
     Hooked,
     Knock,
@@ -23,10 +24,11 @@ from dustreel.providers.port import (
     Unclear,
     Want,
 )
-from dustreel.providers.registry import Closed, Preferences, Provider, Registry, Route, UnsupportedCombination, model_used
+from dustreel.providers.registry import Closed, Offer, Preferences, Provider, Registry, Route, UnsupportedCombination, model_used
 
 __all__ = [
     "Capability",
+    "Checkable",
     "Closed",
     "Findable",
     "Hooked",
@@ -35,6 +37,7 @@ __all__ = [
     "NotAWebhook",
     "NotAccepted",
     "Notice",
+    "Offer",
     "Order",
     "Phase",
     "Plan",

@@ -286,6 +286,14 @@ class Findable(Protocol):
 
 
 @runtime_checkable
+class Checkable(Protocol):
+    """A remote provider that can say whether it would let us in."""
+
+    async def check(self) -> str:
+        """Whose key it is, or what answers there, in a few words for the operator. Costs nothing. Raises Unclear."""
+
+
+@runtime_checkable
 class Hooked(Protocol):
     """A remote provider that tells by webhook."""
 

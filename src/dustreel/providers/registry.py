@@ -63,6 +63,26 @@ class Preferences:
     """The one model that makes videos of a kind, as `provider/model`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Making:
+    """A length and size that can be had of a model."""
+
+    duration: Duration
+    resolution: Resolution
+    is_native: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model that may be chosen for somebody."""
+
+    model_used: str
+    capability: Capability
+    generation_types: frozenset[GenerationType]
+    """Fewer than it can, where the operator pinned another."""
+    makes: tuple[Making, ...]
+
+
 class Registry:
     """The providers that the operator named, and the sandbox, which test keys always use."""
 
@@ -98,7 +118,12 @@ class Registry:
     @property
     def has_remote(self) -> bool:
         """Whether a live job may be sent anywhere."""
-        return any(isinstance(provider, RemoteProvider) for provider in self._live)
+        return bool(self.remotes)
+
+    @property
+    def remotes(self) -> list[RemoteProvider]:
+        """In order of preference."""
+        return [provider for provider in self._live if isinstance(provider, RemoteProvider)]
 
     def shot(self, provider: str, model: str, want: Want) -> Shot | None:
         """What a model that a job was routed to before is to make for it; None where it no longer can."""
@@ -107,15 +132,28 @@ class Registry:
         plan = capability.plan(want, max_upscale=self._preferences.max_upscale) if capability is not None else None
         return None if plan is None else plan.shot
 
-    def offers(self, mode: Mode) -> list[tuple[Provider, Capability]]:
+    def offers(self, mode: Mode) -> list[Offer]:
         """All that may be chosen for somebody, in order of preference."""
-        kinds = {kind: list(self._offers(mode, kind)) for kind in GenerationType}
+        kinds: dict[tuple[str, str], set[GenerationType]] = {}
+        models: dict[tuple[str, str], Capability] = {}
+        for kind in GenerationType:
+            for provider, capability in self._offers(mode, kind):
+                kinds.setdefault((provider.name, capability.model), set()).add(kind)
+                models[provider.name, capability.model] = capability
+        order = [(provider.name, model.model) for provider in self._candidates(mode) for model in provider.models]
         return [
-            (provider, model)
-            for provider in self._candidates(mode)
-            for model in provider.models
-            if any((provider, model) in offered for offered in kinds.values())
+            Offer(model_used(*name), models[name], frozenset(kinds[name]), tuple(self._makes(models[name])))
+            for name in order
+            if name in kinds
         ]
+
+    def _makes(self, capability: Capability) -> Iterator[Making]:
+        any_kind, any_shape = next(iter(capability.generation_types)), next(iter(capability.aspect_ratios))
+        for duration, resolution in product(Duration, Resolution):
+            want = Want(any_kind, duration.seconds, resolution, any_shape, camera_fixed=False, reference_person=False)
+            plan = capability.plan(want, max_upscale=self._preferences.max_upscale)
+            if plan is not None:
+                yield Making(duration, resolution, plan.is_native)
 
     def _candidates(self, mode: Mode) -> Sequence[Provider]:
         return [self._sandbox] if mode is Mode.TEST else self._live

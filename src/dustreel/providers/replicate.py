@@ -80,6 +80,10 @@ class ReplicateProvider:
         await self._api.close()
         await self._download.close()
 
+    async def check(self) -> str:
+        answer = self._api.object_of(await self._api.ask("GET", "/account", also=()))
+        return f"the token is {answer.get('username', 'somebody')}'s"
+
     async def prepare(self, order: Order, model: str) -> Mapping[str, Any]:
         recipe = self._catalogue.recipe(model)
         picture = None if order.picture is None else order.picture_url or await self._picture(order.picture)

@@ -34,6 +34,12 @@ async def stats(request: Request) -> Response:
     return answers.json(wire.statistics(await service(request).reads.statistics()))
 
 
+@router.get("/videos/models", **described("models"))
+async def models(request: Request) -> Response:
+    acting = await acting_user(request)
+    return answers.json(wire.models(service(request).registry.offers(acting.mode)))
+
+
 @router.get("/videos", **described("list_videos"))
 async def list_videos(request: Request) -> Response:
     acting = await acting_user(request)
