@@ -59,9 +59,8 @@ async def try_out(service: Service, name: str, model: str | None, into: Path, *,
     else:
         native.rename(into)
     facts = (await service.bench.examine(into, expect=frame, seconds=want.seconds)).facts
-    print(
-        f"{into}: {facts.duration_seconds} s, {facts.width}x{facts.height}, {facts.fps} fps, {facts.bytes:,} bytes; adapted: {done or 'no'}."
-    )
+    print(f"{into}: {facts.duration_seconds} s, {facts.width}x{facts.height}, {facts.fps} fps, {facts.bytes:,} bytes.")
+    print(f"Adapted: {dict(done)}." if done else "As it came.")
 
 
 def _want(kind: GenerationType, resolution: Resolution) -> Want:
