@@ -115,7 +115,7 @@ class FakeReplicate:
         path = asked.path
         if path.startswith("/outputs/"):
             return "output"
-        known = {"/v1/files": "file", "/v1/webhooks/default/secret": "secret", "/v1/predictions": "list"}
+        known = {"/v1/files": "file", "/v1/webhooks/default/secret": "secret", "/v1/predictions": "list", "/v1/account": "account"}
         if path in known:
             return known[path]
         if path.endswith("/predictions"):
@@ -131,6 +131,8 @@ class FakeReplicate:
                 return self._create("/".join(parts[3:5]), asked.json())
             case "list":
                 return self._list(asked)
+            case "account":
+                return Told.of({"type": "organization", "username": "acme", "name": "Acme", "github_url": None})
             case "secret":
                 return Told.of({"key": f"whsec_{base64.b64encode(SECRET).decode()}"})
             case "file":
