@@ -17,9 +17,10 @@ from dustreel.base.db import Database
 from dustreel.base.embedded import EmbeddedPostgres
 from dustreel.base.errors import Misconfigured, Unavailable
 from dustreel.base.ids import Ids, RandomIds
+from dustreel.base.kept import kept_secret
 from dustreel.base.log import logger
 from dustreel.base.migrate import migrate
-from dustreel.base.settings import Settings, by_name, rate_of, split
+from dustreel.base.settings import Settings, by_name, env_name, rate_of, split
 from dustreel.base.tls import trusted
 from dustreel.base.vocabulary import Dust, GenerationType
 from dustreel.base.waiting import in_background, told_to_stop
@@ -30,6 +31,9 @@ from dustreel.media import SafeFetch, Workbench
 from dustreel.pictures import Album
 from dustreel.providers import Preferences, Provider, Registry
 from dustreel.providers.catalogue import read_catalogue
+from dustreel.providers.cog import CogProvider
+from dustreel.providers.fal import FalProvider
+from dustreel.providers.openai_compatible import OpenAICompatibleProvider
 from dustreel.providers.replicate import ReplicateProvider
 from dustreel.providers.sandbox import SandboxProvider
 from dustreel.queue import Lane, engine_schema
@@ -153,7 +157,13 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
 
 def _registry(settings: Settings, clock: Clock) -> Registry:
     sandbox = SandboxProvider(processes=settings.heavy_jobs)
-    known: dict[str, Callable[[], Provider]] = {"sandbox": lambda: sandbox, "replicate": lambda: _replicate(settings, clock)}
+    known: dict[str, Callable[[], Provider]] = {
+        "sandbox": lambda: sandbox,
+        "replicate": lambda: _replicate(settings, clock),
+        "fal": lambda: _fal(settings, clock),
+        "openai_compatible": lambda: _openai_compatible(settings),
+        "cog": lambda: _cog(settings),
+    }
     wanted = split(settings.providers) or ("sandbox",)
     for name in wanted:
         if name not in known:
@@ -164,10 +174,36 @@ def _registry(settings: Settings, clock: Clock) -> Registry:
 
 
 def _replicate(settings: Settings, clock: Clock) -> ReplicateProvider:
-    if not settings.replicate_api_token:
-        raise Misconfigured("DUSTREEL_PROVIDERS names replicate, which needs REPLICATE_API_TOKEN.")
+    token = _needed(settings, "replicate", "replicate_api_token")
     catalogue = read_catalogue("replicate", settings.models_file)
-    return ReplicateProvider(settings.replicate_api_token, catalogue, clock=clock, base_url=settings.replicate_base_url)
+    return ReplicateProvider(token, catalogue, clock=clock, base_url=settings.replicate_base_url)
+
+
+def _fal(settings: Settings, clock: Clock) -> FalProvider:
+    key, catalogue = _needed(settings, "fal", "fal_key"), read_catalogue("fal", settings.models_file)
+    keys = f"{settings.fal_rest_url}/.well-known/jwks.json"
+    return FalProvider(key, catalogue, clock=clock, queue_url=settings.fal_queue_url, rest_url=settings.fal_rest_url, jwks_url=keys)
+
+
+def _openai_compatible(settings: Settings) -> OpenAICompatibleProvider:
+    url = _needed(settings, "openai_compatible", "openai_base_url")
+    # Asked for another model, some servers use the one that they have without a word.
+    loaded = split(_needed(settings, "openai_compatible", "openai_models"))
+    catalogue = read_catalogue("openai_compatible", settings.models_file).only(loaded)
+    return OpenAICompatibleProvider(url, catalogue, api_key=settings.openai_api_key or None)
+
+
+def _cog(settings: Settings) -> CogProvider:
+    url, catalogue = _needed(settings, "cog", "cog_url"), read_catalogue("cog", settings.models_file)
+    secret = settings.hook_secret or kept_secret(settings.home / "hook-secret")
+    return CogProvider(url, catalogue, callback_url=settings.cog_callback_url or settings.base_url, secret=secret.encode())
+
+
+def _needed(settings: Settings, provider: str, field: str) -> str:
+    said: str = getattr(settings, field)
+    if not said:
+        raise Misconfigured(f"DUSTREEL_PROVIDERS names {provider}, which needs {env_name(field)}.")
+    return said
 
 
 def allowances_of(settings: Settings) -> dict[str, Allowance]:

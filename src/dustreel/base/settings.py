@@ -17,9 +17,15 @@ from dustreel.base.errors import Misconfigured
 
 PREFIX = "DUSTREEL_"
 # Settings that go by the names that their vendors gave them.
-VENDORS = {"replicate_api_token": "REPLICATE_API_TOKEN", "replicate_base_url": "REPLICATE_BASE_URL"}
+VENDORS = {
+    "replicate_api_token": "REPLICATE_API_TOKEN",
+    "replicate_base_url": "REPLICATE_BASE_URL",
+    "fal_key": "FAL_KEY",
+    "fal_queue_url": "FAL_QUEUE_URL",
+    "fal_rest_url": "FAL_REST_URL",
+}
 # Never shown.
-SECRETS = frozenset({"database_url", "jwt_secret", "replicate_api_token"})
+SECRETS = frozenset({"database_url", "jwt_secret", "replicate_api_token", "fal_key", "openai_api_key", "hook_secret"})
 # What others of our programs read, and this one passes over: the Python that scripts/bootstrap.sh is to take.
 OTHERS = frozenset({"DUSTREEL_PYTHON"})
 
@@ -84,6 +90,17 @@ class Settings(BaseModel):
     providers: str = Field("", description="Who renders, in order of preference, separated by commas; empty means the sandbox.")
     replicate_api_token: str = Field("", description="Token for Replicate, where DUSTREEL_PROVIDERS names it.")
     replicate_base_url: Url = Field("https://api.replicate.com/v1", description="Where Replicate's API is.")
+    fal_key: str = Field("", description="Key for fal, where DUSTREEL_PROVIDERS names it.")
+    fal_queue_url: Url = Field("https://queue.fal.run", description="Where fal's queue is.")
+    fal_rest_url: Url = Field("https://rest.fal.ai", description="Where fal takes files and publishes the keys of its webhooks.")
+    openai_base_url: Url = Field(
+        "", description="Where a server that speaks OpenAI's /videos is, like http://gpu-1:8000/v1; for the provider openai_compatible."
+    )
+    openai_api_key: str = Field("", description="Key for that server; empty where it wants none.")
+    openai_models: str = Field("", description="Models that it has loaded, as the catalogue names them, separated by commas.")
+    cog_url: Url = Field("", description="Where a Cog container is, like http://gpu-1:5000; for the provider cog.")
+    cog_callback_url: Url = Field("", description="Our address as the Cog container reaches it; empty means http://HOST:PORT.")
+    hook_secret: str = Field("", description="Secret behind the addresses of our webhooks; empty keeps one in the data folder.")
     model_text: str = Field("", description="The one model for videos from text, as provider/model; empty lets the routing choose.")
     model_image: str = Field("", description="The one model for videos from pictures, as provider/model; empty lets the routing choose.")
     models_file: Path | None = Field(None, description="A TOML file of models that adds to those which the providers are known to have.")

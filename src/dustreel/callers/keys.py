@@ -1,7 +1,6 @@
 """API keys: `dr_live_…` and `dr_test_…`. Only a key's SHA-256 is stored, so that a stolen database opens nothing."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ from uuid import UUID
 
 from dustreel.base.db import Connection, Database, Row, Statements, every, one
 from dustreel.base.ids import Ids, user_of
+from dustreel.base.kept import keep
 from dustreel.base.vocabulary import Mode
 from dustreel.callers.caller import Caller, Role
 
@@ -90,11 +90,7 @@ async def development_key(db: Database, ids: Ids, home: Path) -> tuple[UUID, str
                 return user_id, secret
         _, secret = await make_key(connection, ids, user_id, mode=Mode.TEST, name="development")
     # The row first: a key in the file that the database doesn't know would be printed and refused.
-    fresh = kept.with_suffix(".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secret + "\n")
-    fresh.rename(kept)
+    keep(kept, secret)
     return user_id, secret
 
 
