@@ -194,7 +194,7 @@ def _openai_compatible(settings: Settings) -> OpenAICompatibleProvider:
 
 
 def _cog(settings: Settings) -> CogProvider:
-    url, catalogue = _needed(settings, "cog", "cog_url"), read_catalogue("cog", settings.models_file)
+    url, catalogue = _needed(settings, "cog", "cog_url"), read_catalogue("cog", settings.models_file, is_guess=True)
     secret = settings.hook_secret or kept_secret(settings.home / "hook-secret")
     return CogProvider(url, catalogue, callback_url=settings.cog_callback_url or settings.base_url, secret=secret.encode())
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email import message_from_bytes
 from typing import Any
 
 import httpx
@@ -136,7 +137,7 @@ class FakeReplicate:
             case "secret":
                 return Told.of({"key": f"whsec_{base64.b64encode(SECRET).decode()}"})
             case "file":
-                return Told.of({"id": "file", "urls": {"get": f"{self.url}/v1/files/{secrets.token_hex(8)}"}}, 201)
+                return self._file(asked)
             case "output":
                 return Told(404) if self.outputs_gone else Told(200, self.video, {"content-type": "video/mp4"})
         made = self.predictions.get(parts[3])
@@ -147,6 +148,14 @@ class FakeReplicate:
         elif kind == "cancel" and not self.is_over(made):
             made.cancelled = True
         return Told.of(self.shown(made))
+
+    def _file(self, asked: Asked) -> Told:
+        name = secrets.token_hex(8)
+        content = part_of(asked)
+        known = {"name": content.get_filename(), "content_type": content.get_content_type(), "size": len(content.get_payload(decode=True))}
+        checks = {"etag": "d41d8c", "checksums": {"sha256": "e3b0c4"}, "metadata": {}}
+        times = {"created_at": "2026-11-25T12:00:00.000Z", "expires_at": "2026-11-26T12:00:00.000Z"}
+        return Told.of({"id": name, "urls": {"get": f"{self.url}/v1/files/{name}"}} | known | checks | times, 201)
 
     def _create(self, model: str, body: dict[str, Any]) -> Told:
         if not str(body["input"].get("prompt", "")).strip() or "invalid input" in body["input"]["prompt"]:
@@ -229,3 +238,11 @@ class FakeReplicate:
                 except httpx.HTTPError:
                     statuses.append(0)
         return statuses
+
+
+def part_of(asked: Asked) -> Any:
+    """The one part of a multipart body."""
+    whole = message_from_bytes(b"Content-Type: " + asked.headers["content-type"].encode() + b"\r\n\r\n" + asked.body)
+    _, part = whole.walk()
+    assert part.get_param("name", header="content-disposition") == "content"
+    return part

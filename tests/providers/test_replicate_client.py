@@ -3,11 +3,9 @@
 import asyncio
 import base64
 import io
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from email import message_from_bytes
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +19,7 @@ from dustreel.base.clock import SystemClock
 from dustreel.providers import Knock, Phase, Sighting, Ticket
 from dustreel.providers.catalogue import read_catalogue
 from dustreel.providers.replicate import ReplicateProvider
-from tests.fakes.replicate import SECRET, TOKEN, FakeReplicate
+from tests.fakes.replicate import SECRET, TOKEN, FakeReplicate, part_of
 from tests.fakes.wire import Asked, Told, serving
 
 MODEL = "minimax/video-01"
@@ -30,31 +28,9 @@ HOOK = "https://dustreel.test/hooks/replicate/1d0c"
 EVENTS = ["start", "completed"]
 
 
-class FullFiles(FakeReplicate):
-    """Tells of an uploaded file all that the client's `File` asks for, not only where it lies."""
-
-    def _do(self, kind: str, asked: Asked) -> Told:
-        told = super()._do(kind, asked)
-        if kind != "file":
-            return told
-        content = part_of(asked)
-        known = {"name": content.get_filename(), "content_type": content.get_content_type(), "size": len(content.get_payload(decode=True))}
-        checks = {"etag": "d41d8c", "checksums": {"sha256": "e3b0c4"}, "metadata": {}}
-        times = {"created_at": "2026-11-25T12:00:00.000Z", "expires_at": "2026-11-26T12:00:00.000Z"}
-        return Told.of(known | checks | times | json.loads(told.body), told.status)
-
-
-def part_of(asked: Asked) -> Any:
-    """The one part of a multipart body."""
-    whole = message_from_bytes(b"Content-Type: " + asked.headers["content-type"].encode() + b"\r\n\r\n" + asked.body)
-    _, part = whole.walk()
-    assert part.get_param("name", header="content-disposition") == "content"
-    return part
-
-
 @pytest.fixture
 async def upstream() -> AsyncIterator[FakeReplicate]:
-    async with FullFiles(b"a film").running() as fake:
+    async with FakeReplicate(b"a film").running() as fake:
         yield fake
 
 

@@ -1,14 +1,18 @@
 """What providers tell by webhook: verified over the raw body and kept once. It only prompts a look; the provider's own answer decides."""
 
+import asyncio
+import base64
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+from dustreel import videos
 from dustreel.base.db import Database
 from dustreel.base.errors import DomainError, Unavailable
-from dustreel.base.ids import parse_uuid
+from dustreel.base.ids import Ids, parse_uuid
 from dustreel.base.log import logger
 from dustreel.jobs import submissions
-from dustreel.providers import Hooked, Knock, NotAWebhook, Registry, Unclear
+from dustreel.providers import Hooked, Knock, NotAWebhook, Phase, Registry, Sighting, Unclear
+from dustreel.storage import ObjectStore, new_key
 
 log = logger(__name__)
 
@@ -25,8 +29,21 @@ class Unverified(DomainError):
     sentence = "This webhook can't be verified."
 
 
+# Beyond the longest that a job may take.
+KEPT_SECONDS = 6 * 3_600.0
+
+
 async def hear(
-    db: Database, registry: Registry, name: str, submission: str, *, token: str, headers: Mapping[str, str], body: bytes
+    db: Database,
+    registry: Registry,
+    store: ObjectStore,
+    ids: Ids,
+    name: str,
+    submission: str,
+    *,
+    token: str,
+    headers: Mapping[str, str],
+    body: bytes,
 ) -> None:
     """`name` of the provider, `submission` and `token` as they stand in the address; `headers` by lower-case name.
 
@@ -42,9 +59,26 @@ async def hear(
         raise Unverified from wrong
     except Unclear as unclear:
         raise Unavailable from unclear
+    sighting = None if notice.sighting is None else await _kept(db, store, ids, notice.sighting)
     async with db.transaction() as connection:
-        if notice.sighting is not None:
-            await submissions.told(connection, submission_id, asdict(notice.sighting))
+        if sighting is not None:
+            await submissions.told(connection, submission_id, asdict(sighting))
         await submissions.heard(
             connection, submission_id, provider=provider.name, webhook_id=notice.webhook_id, upstream_id=notice.upstream_id
         )
+
+
+async def _kept(db: Database, store: ObjectStore, ids: Ids, sighting: Sighting) -> Sighting:
+    """A video that came inside a webhook goes into storage at once: a row is no place for it. Raises Unavailable, StorageFailed."""
+    if sighting.output is None or not sighting.output.startswith("data:"):
+        # The mark is ours: whoever could write it would be given any object.
+        return replace(sighting, phase=Phase.FAILED, output=None) if (sighting.output or "").startswith(submissions.KEPT) else sighting
+    try:
+        video = await asyncio.to_thread(base64.b64decode, sighting.output.partition(",")[2], validate=True)
+    except ValueError:
+        return Sighting(Phase.FAILED, error="The model's video is garbled")
+    key = new_key("videos", "mp4", ids.secret)
+    async with db.transaction() as connection:
+        await videos.remove_later(connection, [key], after=KEPT_SECONDS)
+    await store.put_bytes(key, video, "video/mp4")
+    return replace(sighting, output=submissions.KEPT + key)

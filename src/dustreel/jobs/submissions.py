@@ -24,6 +24,8 @@ from dustreel.jobs.states import Status
 SQL = Statements(__package__, "submissions.sql")
 
 NOTHING = Decimal(0)
+KEPT = "kept:"
+"""Begins an output that is in our own storage already; the rest is its key."""
 
 
 class State(StrEnum):

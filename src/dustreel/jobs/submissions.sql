@@ -90,7 +90,7 @@ returning id;
 with job as materialized (
     select jobs.id from jobs join submissions on submissions.job_id = jobs.id where submissions.id = %(id)s for update of jobs
 ), ended as (
-    update submissions set state = 'succeeded', output = %(output)s, sent = null, wake_at = null, urgent = false, ended_at = now()
+    update submissions set state = 'succeeded', output = %(output)s, sent = null, told = null, wake_at = null, urgent = false, ended_at = now()
       from job
      where submissions.id = %(id)s and job_id = job.id and state = 'accepted'
  returning job_id
@@ -107,7 +107,7 @@ returning id;
 with job as materialized (
     select jobs.id, expired_at from jobs join submissions on submissions.job_id = jobs.id where submissions.id = %(id)s for update of jobs
 )
-update submissions set state = %(state)s, error = case when expired_at is null then %(error)s end, sent = null, wake_at = null, urgent = false, ended_at = now()
+update submissions set state = %(state)s, error = case when expired_at is null then %(error)s end, sent = null, told = null, wake_at = null, urgent = false, ended_at = now()
   from job
  where submissions.id = %(id)s and job_id = job.id and wake_at is not null
 returning job_id;

@@ -5,6 +5,7 @@ file is TOML with one array of tables a provider, `[[replicate]]` and so on, in 
 """
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
@@ -147,6 +148,14 @@ class Catalogue:
     def models(self) -> tuple[Capability, ...]:
         return tuple(recipe.capability for recipe in self.recipes)
 
+    def only(self, models: Sequence[str]) -> "Catalogue":
+        """These models, in this order. Raises Misconfigured for one that is not there."""
+        known = {recipe.model: recipe for recipe in self.recipes}
+        for model in models:
+            if model not in known:
+                raise Misconfigured(f"No recipe for the model {model!r} is known: DUSTREEL_MODELS_FILE may add one.")
+        return Catalogue(tuple(known[model] for model in models))
+
     def recipe(self, model: str) -> Recipe:
         """Raises Refused for a model that is no longer there."""
         for recipe in self.recipes:
@@ -155,11 +164,16 @@ class Catalogue:
         raise Refused("The model that was to make it is no longer offered")
 
 
-def read_catalogue(provider: str, own: Path | None = None) -> Catalogue:
-    """What we know of a provider's models, behind what the operator's file says of them. Raises Misconfigured."""
+def read_catalogue(provider: str, own: Path | None = None, *, is_guess: bool = False) -> Catalogue:
+    """What we know of a provider's models, behind what the operator's file says of them. Raises Misconfigured.
+
+    `is_guess`: what we know is a guess, and stands only where the operator says nothing.
+    """
     shipped = files("dustreel.providers").joinpath("models", f"{provider}.toml")
     known = _recipes(shipped.read_text("utf-8"), provider, shipped.name) if shipped.is_file() else []
     mine = _recipes(_text(own), provider, str(own)) if own is not None else []
+    if mine and is_guess:
+        return Catalogue(tuple(mine))
     said = {recipe.model for recipe in mine}
     return Catalogue((*mine, *(recipe for recipe in known if recipe.model not in said)))
 

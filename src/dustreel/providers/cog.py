@@ -30,15 +30,13 @@ from dustreel.base.log import logger
 from dustreel.providers.catalogue import Catalogue
 from dustreel.providers.download import Download
 from dustreel.providers.port import Knock, NotAccepted, NotAWebhook, Notice, Order, Phase, Refused, Sighting, Ticket, Unclear
-from dustreel.providers.vendor import Vendor, detail, refusal, words
+from dustreel.providers.vendor import Vendor, detail, refusal, share_told, words
 
 log = logger(__name__)
 
 # It says no time: one order after the other is made, and the next may be the one that ends.
 BUSY_SECONDS = 5.0
 EVENTS = ("start", "logs", "completed")
-# Each webhook brings all lines since the start; the bar that counts is among the last.
-LOGS_LOOKED_AT = 4_096
 # A multiple of four characters, which are three bytes.
 BASE64_AT_ONCE = 1 << 20
 
@@ -50,7 +48,6 @@ _PHASES = {
     "canceled": Phase.CANCELLED,
 }
 _BROKEN = frozenset({"SETUP_FAILED", "DEFUNCT"})
-_BAR = re.compile(r"(\d{1,3})%\|")
 # `Prediction failed: Prediction failed: RuntimeError: Out of memory`: all but the last part is the machine's.
 _MACHINERY = re.compile(r"^(?:Prediction failed: )*(?:[A-Za-z_.]*(?:Error|Exception): ?)?")
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,")
@@ -182,7 +179,7 @@ def _sighting(prediction: Mapping[str, Any]) -> Sighting:
         log.warning("a prediction is in a state that we don't know", status=str(status)[:80])
         return Sighting(Phase.WAITING)
     if phase is Phase.RENDERING:
-        return Sighting(phase, progress=_progress(prediction.get("logs")))
+        return Sighting(phase, progress=share_told(prediction.get("logs")))
     if phase is Phase.FAILED:
         # Neither a NUL nor half a surrogate pair can be stored.
         said = _MACHINERY.sub("", words(prediction.get("error"))).replace("\0", "").encode(errors="replace").decode().strip()
@@ -195,14 +192,6 @@ def _sighting(prediction: Mapping[str, Any]) -> Sighting:
     if not isinstance(address, str) or not address:
         return Sighting(Phase.FAILED, error="The model made no video")
     return Sighting(phase, output=address)
-
-
-def _progress(logs: object) -> float | None:
-    """The last bar that tqdm drew; None before there is any."""
-    if not isinstance(logs, str):
-        return None
-    bars = _BAR.findall(logs[-LOGS_LOOKED_AT:])
-    return min(int(bars[-1]), 100) / 100 if bars else None
 
 
 def _data_url(picture: Path) -> str:

@@ -25,7 +25,7 @@ from dustreel.base.log import logger
 from dustreel.providers.catalogue import Catalogue
 from dustreel.providers.download import Download
 from dustreel.providers.port import Knock, NotAccepted, NotAWebhook, Notice, Order, Phase, Sighting, Ticket, Unclear
-from dustreel.providers.vendor import Vendor, is_moderated, refusal, retry_after, words
+from dustreel.providers.vendor import Vendor, is_moderated, refusal, retry_after, share_told, words
 
 log = logger(__name__)
 
@@ -52,8 +52,6 @@ WEBHOOK_SECONDS = 300
 # "You can cache the JWKS for up to 24 hours" (docs, webhooks).
 KEYS_SECONDS = 86_400.0
 KEYS_AGAIN_SECONDS = 60.0
-
-_BAR = re.compile(r"(\d{1,3})%\|")
 
 
 class FalProvider:
@@ -242,10 +240,9 @@ def _path(ticket: Ticket) -> str:
 
 
 def _progress(logs: object) -> float | None:
-    """The last bar of the last line that has one, as tqdm draws them; None before there is any. A line is `{"message": …}`."""
+    """None before there is any. A line of theirs is `{"message": …}`."""
     lines = logs if isinstance(logs, list) else []
-    bars = [bar for line in lines if isinstance(line, dict) for bar in _BAR.findall(str(line.get("message")))]
-    return min(int(bars[-1]), 100) / 100 if bars else None
+    return share_told("\n".join(str(line.get("message")) for line in lines if isinstance(line, dict)))
 
 
 def _json(body: bytes) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ from dustreel.providers.port import (
     Ticket,
     Unclear,
 )
-from dustreel.providers.vendor import Vendor, refusal
+from dustreel.providers.vendor import Vendor, refusal, share_told
 
 log = logger(__name__)
 
@@ -59,7 +59,6 @@ _PHASES = {
     "canceled": Phase.CANCELLED,
     "aborted": Phase.CANCELLED,
 }
-_BAR = re.compile(r"(\d{1,3})%\|")
 
 
 class ReplicateProvider:
@@ -176,7 +175,7 @@ def _sighting(prediction: Mapping[str, Any]) -> Sighting:
         log.warning("a prediction is in a state that we don't know", status=str(status)[:80])
         return Sighting(Phase.WAITING)
     if phase is Phase.RENDERING:
-        return Sighting(phase, progress=_progress(prediction.get("logs")))
+        return Sighting(phase, progress=share_told(prediction.get("logs")))
     if phase is Phase.FAILED:
         return Sighting(phase, error=refusal(str(prediction.get("error") or "The model failed without a reason")))
     if phase is not Phase.SUCCEEDED:
@@ -191,14 +190,6 @@ def _sighting(prediction: Mapping[str, Any]) -> Sighting:
 def _is_signed(signed: bytes, signatures: str, secret: bytes) -> bool:
     ours = f"v1,{base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()}".encode()
     return any(hmac.compare_digest(ours, given.encode()) for given in signatures.split())
-
-
-def _progress(logs: object) -> float | None:
-    """The last bar of the last line that has one, as tqdm draws them; None before there is any."""
-    if not isinstance(logs, str):
-        return None
-    bars = _BAR.findall(logs)
-    return min(int(bars[-1]), 100) / 100 if bars else None
 
 
 def _is_order(prediction: object, model: str, sent: Mapping[str, Any], since: datetime) -> bool:

@@ -14,6 +14,9 @@ TIMES = httpx.Timeout(10.0, connect=5.0)
 CONNECTIONS_AT_MOST = 64
 _MODERATED = re.compile(r"flagged|nsfw|sensitive|moderat|content[ _]polic|safety|inappropriate", re.IGNORECASE)
 SAID_AT_MOST = 500
+_BAR = re.compile(r"(\d{1,3})%\|")
+# Characters from a log's end: a bar is drawn anew every moment.
+LOGS_LOOKED_AT = 20_000
 
 
 class Vendor:
@@ -110,6 +113,12 @@ def words(value: object) -> str:
     if isinstance(value, dict):
         return next(filter(None, (words(value.get(name)) for name in ("detail", "error", "message", "msg", "title"))), "")
     return ""
+
+
+def share_told(logs: object) -> float | None:
+    """The last bar that tqdm drew in a log, 0.0 to 1.0; None before there is any. Splitting lines is not needed: a bar says what it is."""
+    bars = _BAR.findall(logs[-LOGS_LOOKED_AT:]) if isinstance(logs, str) else []
+    return min(int(bars[-1]), 100) / 100 if bars else None
 
 
 def is_moderated(said: str) -> bool:

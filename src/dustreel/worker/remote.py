@@ -23,6 +23,7 @@ from dustreel.providers import (
     Refused,
     RemoteProvider,
     Stumbled,
+    Telling,
     Ticket,
     UnsupportedCombination,
     Want,
@@ -126,7 +127,10 @@ async def collect(job: Job, crew: Crew) -> Job:
     assert submission is not None and submission.output is not None, "a rendered job has a submission that succeeded"
     async with crew.workplace(job.id) as folder:
         native, adapted = folder / "native.mp4", folder / "video.mp4"
-        await provider.fetch(submission.output, native)
+        if isinstance(provider, Telling) and submission.output.startswith(submissions.KEPT):
+            await crew.store.fetch(submission.output.removeprefix(submissions.KEPT), native)
+        else:
+            await provider.fetch(submission.output, native)
         done = await crew.bench.adapt(native, adapted, to=job.frame, seconds=job.duration.seconds, max_upscale=crew.max_upscale)
         return await store(job, crew, adapted if done else native, adapted=done)
 
