@@ -94,11 +94,11 @@ def _charges(jobs: list[dict[str, Any]], money: dict[str, Any], start: int) -> l
 
 def _orders(play: Play, jobs: list[dict[str, Any]]) -> list[str]:
     """At most one order a job, and none still running for a job that has ended."""
-    sent = Counter(made.input["prompt"] for made in play.upstream.predictions.values())
+    if not play.vendor.counts:
+        return []
+    sent = Counter(play.vendor.taken())
     found = [f"{prompt!r} was ordered {count} times" for prompt, count in sent.items() if count > 1]
-    for made in play.upstream.predictions.values():
-        if not made.cancelled and not play.upstream.is_over(made):
-            found.append(f"the order {made.input['prompt']!r} still runs")
+    found += [f"the order {prompt!r} still runs" for prompt in play.vendor.still_running()]
     for job in jobs:
         if job["mode"] == "live" and job["status"] == "completed" and sent[job["prompt"]] != 1:
             found.append(f"job {job['id']} completed without an order")

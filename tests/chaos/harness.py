@@ -169,6 +169,8 @@ async def shake(
         planned = await every_message(trials, names, random.Random(seed), report)
         report.planned = len(planned) + report.trials
         report.deaths = sum(len(order.targets) for order in planned) + report.kills
+        if tell:
+            print(f"{report.planned:,} trials and {report.deaths:,} kills are planned", flush=True)
         waiting = iter(planned)
 
         async def work() -> None:

@@ -8,12 +8,30 @@ from functools import cache
 
 from PIL import Image
 
+from tests.chaos.cog import RealCog
 from tests.chaos.front import Front
-from tests.chaos.stage import Play, Victim
+from tests.chaos.stage import Play, Stage, Victim
 from tests.fakes.replicate import Fault
+from tests.fakes.vendors import Fal, OpenAICompatible, Replicate, Vendor
 
 OBSTACLE_SECONDS = 1.0
 PUBLIC = {"DUSTREEL_PUBLIC_URL": "https://dustreel.test"}
+
+
+async def replicate(stage: Stage) -> Vendor:
+    return Replicate()
+
+
+async def fal(stage: Stage) -> Vendor:
+    return Fal()
+
+
+async def vllm(stage: Stage) -> Vendor:
+    return OpenAICompatible()
+
+
+async def cog(stage: Stage) -> Vendor:
+    return RealCog(await stage.cog())
 
 
 @dataclass(frozen=True)
@@ -24,6 +42,7 @@ class Scenario:
     workers: int = 1
     settings: dict[str, str] = field(default_factory=dict)
     mode: str = "live"
+    vendor: Callable[[Stage], Awaitable[Vendor]] = replicate
 
 
 async def text(play: Play, front: Front) -> None:
@@ -87,7 +106,7 @@ async def webhook_twice(play: Play, front: Front) -> None:
 
 async def ambiguous(play: Play, front: Front) -> None:
     """The order was taken, and the answer lost."""
-    play.upstream.fail_next("create", Fault(cut=True, done_first=True))
+    play.upstream.fail_next(play.vendor.kinds["create"], play.vendor.fault(cut=True, done_first=True))
     await front.generate("A lighthouse")
 
 
@@ -116,6 +135,12 @@ async def storage_failing(play: Play, front: Front) -> None:
         (play.home / "aside").rename(videos)
 
     await asyncio.gather(front.generate("A lighthouse"), remove())
+
+
+async def slow_on_cog(play: Play, front: Front) -> None:
+    job = await front.generate("A lighthouse, slowly")
+    await front.until(job, "processing")
+    await front.cancel(job)
 
 
 async def repeated(play: Play, front: Front) -> None:
@@ -164,6 +189,13 @@ SCENARIOS = {
         Scenario("database", text, victim=Victim.DATABASE),
         Scenario("database cancel", cancel_processing, victim=Victim.DATABASE),
         Scenario("stopped", text, victim=Victim.STOPPED),
+        Scenario("fal", text, vendor=fal),
+        Scenario("fal webhook", webhook_twice, settings=PUBLIC, vendor=fal),
+        Scenario("fal cancel", cancel_processing, vendor=fal),
+        Scenario("vllm", text, vendor=vllm),
+        Scenario("vllm ambiguous", ambiguous, vendor=vllm),
+        Scenario("cog", text, vendor=cog),
+        Scenario("cog cancel", slow_on_cog, vendor=cog),
         Scenario("drawn", drawn, mode="test"),
         Scenario("drawn flaky", drawn_flaky, mode="test"),
         Scenario("drawn and cancelled", drawn_and_cancelled, mode="test"),

@@ -17,6 +17,7 @@ from tests.chaos.scenarios import PUBLIC, jpeg
 from tests.chaos.stage import Play, Stage, Victim
 from tests.chaos.trial import Outcome, Plot, act
 from tests.fakes.replicate import Fault
+from tests.fakes.vendors import Replicate
 
 STARTING_DUST = 100_000
 CALLERS = 4
@@ -55,7 +56,7 @@ async def soak(stage: Stage, *, seed: int, seconds: float) -> Outcome:
     """Two workers, four callers, and everything that can go wrong, for so many seconds; then what was found."""
     dice = random.Random(seed)
     outcome = Outcome("soak", [])
-    play = Play(stage, Dice(dice), lambda: dice.choices(list(VICTIMS), list(VICTIMS.values()))[0])
+    play = Play(stage, Dice(dice), lambda: dice.choices(list(VICTIMS), list(VICTIMS.values()))[0], Replicate())
     plot = Plot(lambda front: _trouble(play, front, dice, seconds), Mode.LIVE, STARTING_DUST, workers=2, settings=PUBLIC)
     async with play.set():
         await act(play, plot, outcome)

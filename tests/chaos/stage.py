@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psutil
@@ -22,6 +23,7 @@ from psycopg import conninfo
 from dustreel.base.db import Database
 from dustreel.base.embedded import EmbeddedPostgres
 from dustreel.base.migrate import migrate
+from dustreel.base.settings import env_name
 from dustreel.base.waiting import uncut
 from dustreel.queue import engine_schema
 from dustreel.storage.objects import UNDER_WAY
@@ -29,8 +31,8 @@ from tests.chaos.disk import watching
 from tests.chaos.pgproxy import pg_proxy
 from tests.chaos.points import Moment, Trigger
 from tests.e2e.served import free_port
-from tests.fakes.films import film
-from tests.fakes.replicate import TOKEN, FakeReplicate
+from tests.fakes.cog_server import Cog, Receiver, cog_at
+from tests.fakes.vendors import Vendor
 from tests.fakes.wire import Asked, Cut, Told, serving
 
 GONE_SECONDS = 15.0
@@ -60,10 +62,13 @@ class Actor:
 
 
 class Stage:
-    def __init__(self, folder: Path, postgres: EmbeddedPostgres, server: str, zygote: asyncio.subprocess.Process) -> None:
-        self.folder, self.postgres, self.server = folder, postgres, server
+    def __init__(
+        self, folder: Path, postgres: EmbeddedPostgres, server: str, zygote: asyncio.subprocess.Process, stack: AsyncExitStack
+    ) -> None:
+        self.folder, self.postgres, self.server, self._stack = folder, postgres, server, stack
         self._zygote = zygote
         self._forking = asyncio.Lock()
+        self._cog: Cog | None = None
 
     @property
     def socket_path(self) -> str:
@@ -71,6 +76,15 @@ class Stage:
 
     def database_url(self, name: str) -> str:
         return conninfo.make_conninfo(self.server, dbname=name)
+
+    async def cog(self) -> Cog:
+        """The real server with its toy; started when it is first wanted, and there until the end."""
+        if self._cog is None:
+            home = self.folder / "cog"
+            home.mkdir()
+            self._cog = await self._stack.enter_async_context(cog_at(free_port(), home, Receiver()))
+        await self._cog.until("READY")
+        return self._cog
 
     async def fork(self, role: str, settings: dict[str, str], log: Path, mutant: str | None) -> int:
         """The new service's process id. Not to be cut off: the next to ask would be told this one's."""
@@ -112,7 +126,8 @@ async def staged() -> AsyncIterator[Stage]:
         await template.open()
         await migrate(template, before=[engine_schema()])
         await template.close()
-        yield Stage(folder, postgres, server, zygote)
+        async with AsyncExitStack() as stack:
+            yield Stage(folder, postgres, server, zygote, stack)
     finally:
         zygote.kill()
         await zygote.wait()
@@ -123,12 +138,12 @@ async def staged() -> AsyncIterator[Stage]:
 class Play:
     """One trial's world: its own database, data folder, provider and services."""
 
-    def __init__(self, stage: Stage, trigger: Trigger, victims: Callable[[], Victim], mutant: str | None = None) -> None:
+    def __init__(self, stage: Stage, trigger: Trigger, victims: Callable[[], Victim], vendor: Vendor, mutant: str | None = None) -> None:
         """`victims` names the next one, each time that something is to die."""
         self.stage, self.trigger, self._victims, self._mutant = stage, trigger, victims, mutant
         self.home = stage.folder / f"home-{uuid4().hex[:8]}"
         self.log = self.home / "log"
-        self.upstream = FakeReplicate(film(854, 480, 5))
+        self.vendor = vendor
         self.actors: list[Actor] = []
         self.db: Database
         """The harness's own way to the database, past every proxy."""
@@ -137,6 +152,11 @@ class Play:
         self._tasks: list[asyncio.Task[None]] = []
         self._database_restarts: list[asyncio.Task[None]] = []
         self._recovering = 0
+
+    @property
+    def upstream(self) -> Any:
+        """The vendor's fake."""
+        return self.vendor.fake
 
     @property
     def url(self) -> str:
@@ -161,7 +181,7 @@ class Play:
     async def running(self, *, workers: int, settings: dict[str, str]) -> AsyncIterator[None]:
         """The services, up and restarted whenever they die."""
         async with AsyncExitStack() as stack:
-            self.upstream.webhook_base = self.url
+            self.vendor.tell(self.url)
             media = self.home / "media"
             folders = [media / UNDER_WAY, media / "videos", media / "thumbnails"]
             for folder in folders:
@@ -179,10 +199,10 @@ class Play:
         actor = Actor(role, {})
 
         async def answer(asked: Asked) -> Told:
-            message = f"replicate {self.upstream.kind_of(asked)}"
+            message = f"{self.vendor.name} {self.vendor.kind_of(asked)}"
             if self._reached(actor, message, Moment.BEFORE):
                 raise Cut
-            told = await self.upstream.answer(asked)
+            told = await self.vendor.answer(asked)
             if self._reached(actor, message, Moment.AFTER):
                 raise Cut
             return told
@@ -196,16 +216,14 @@ class Play:
             "DUSTREEL_HOME": str(self.home),
             "DUSTREEL_PORT": str(self.port),
             "DUSTREEL_DATABASE_URL": f"postgresql://{user}@127.0.0.1:{database}/{self.database}?sslmode=disable&gssencmode=disable",
-            "DUSTREEL_PROVIDERS": "replicate",
-            "REPLICATE_API_TOKEN": TOKEN,
-            "REPLICATE_BASE_URL": f"{provider}/v1",
             "DUSTREEL_BEAT_SECONDS": "0.2",
             "DUSTREEL_DEAD_AFTER_SECONDS": "0.8",
             "DUSTREEL_SETTLE_SECONDS": "1.5",
             "DUSTREEL_CIRCUIT_SECONDS": "0.5",
             "DUSTREEL_RENDER_PROCESSES": "1",
             "DUSTREEL_LOG_LEVEL": "WARNING",
-        } | settings
+        }
+        actor.settings |= {env_name(field): value for field, value in self.vendor.settings(provider).items()} | settings
         return actor
 
     def _disk(self, message: str) -> None:
@@ -225,7 +243,7 @@ class Play:
             case Victim.DATABASE:
                 self._down()
                 self._database_restarts.append(asyncio.create_task(self._restart_database()))
-                return not message.startswith(("replicate", "disk"))
+                return not message.startswith((self.vendor.name, "disk"))
             case Victim.PROCESS:
                 self._down()
                 _signal(actor.pid, signal.SIGKILL)

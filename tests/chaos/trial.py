@@ -43,7 +43,7 @@ class Outcome:
 async def run(stage: Stage, scenario: Scenario, targets: list[Target], *, mutant: str | None = None) -> Outcome:
     outcome = Outcome(scenario.name, targets)
     trigger = Trigger(targets)
-    play = Play(stage, trigger, lambda: scenario.victim, mutant)
+    play = Play(stage, trigger, lambda: scenario.victim, await scenario.vendor(stage), mutant)
     plot = Plot(lambda front: scenario.tell(play, front), Mode(scenario.mode), STARTING_DUST, scenario.workers, scenario.settings)
     async with play.set():
         if mutant is not None and MUTANTS[mutant].break_database:

@@ -14,8 +14,10 @@ class Vendor(Protocol):
     """A vendor, its fake, and what we have to be told to use it."""
 
     name: str
+    counts: bool
+    """Whether it knows what it took, and charges for it."""
     fake: Any
-    """Its times are `render_seconds` and, before that, `waits`; its faults go by `kinds`."""
+    """Renders for `render_seconds`; its faults go by `kinds`."""
     kinds: Mapping[str, str]
     """What it calls create, look and output."""
     fault: type[Fault]
@@ -24,7 +26,15 @@ class Vendor(Protocol):
         """With its fake at this address; by the names of our settings' fields."""
         ...
 
+    def tell(self, url: str) -> None:
+        """Where our public https address really is."""
+        ...
+
     async def answer(self, asked: Asked) -> Told: ...
+
+    def kind_of(self, asked: Asked) -> str:
+        """In its own words."""
+        ...
 
     def taken(self) -> list[str]:
         """The prompts of all orders that it will charge."""
@@ -34,24 +44,27 @@ class Vendor(Protocol):
         """The prompts of orders that it works on or will."""
         ...
 
-    def wait(self, seconds: float) -> None:
-        """How long an order waits before it is rendered."""
-        ...
-
 
 class Replicate:
     name = "replicate"
+    counts = True
     kinds: Mapping[str, str] = {"create": "create", "look": "look", "output": "output"}
     fault = Fault
 
     def __init__(self) -> None:
         self.fake = replicate.FakeReplicate(film(854, 480, 5))
 
+    def tell(self, url: str) -> None:
+        self.fake.webhook_base = url
+
     def settings(self, url: str) -> dict[str, str]:
         return {"providers": self.name, "replicate_api_token": replicate.TOKEN, "replicate_base_url": f"{url}/v1"}
 
     async def answer(self, asked: Asked) -> Told:
         return await self.fake.answer(asked)
+
+    def kind_of(self, asked: Asked) -> str:
+        return str(self.fake.kind_of(asked))
 
     def taken(self) -> list[str]:
         return [made.input["prompt"] for made in self.fake.predictions.values()]
@@ -60,17 +73,18 @@ class Replicate:
         made = self.fake.predictions.values()
         return [one.input["prompt"] for one in made if not one.cancelled and not self.fake.is_over(one)]
 
-    def wait(self, seconds: float) -> None:
-        self.fake.boot_seconds = seconds
-
 
 class Fal:
     name = "fal"
+    counts = True
     kinds: Mapping[str, str] = {"create": "submit", "look": "status", "output": "output"}
     fault: type[Fault] = fal.Fault
 
     def __init__(self) -> None:
         self.fake = fal.FakeFal(film(854, 480, 5))
+
+    def tell(self, url: str) -> None:
+        self.fake.webhook_base = url
 
     def settings(self, url: str) -> dict[str, str]:
         return {"providers": self.name, "fal_key": fal.KEY, "fal_queue_url": url, "fal_rest_url": url}
@@ -80,24 +94,28 @@ class Fal:
         self.fake.url = f"http://{asked.headers['host']}"
         return await self.fake.answer(asked)
 
+    def kind_of(self, asked: Asked) -> str:
+        return str(self.fake.kind_of(asked))
+
     def taken(self) -> list[str]:
         return [made.input["prompt"] for made in self.fake.requests.values()]
 
     def still_running(self) -> list[str]:
         return [made.input["prompt"] for made in self.fake.requests.values() if not self.fake.is_over(made)]
 
-    def wait(self, seconds: float) -> None:
-        self.fake.queue_seconds = seconds
-
 
 class OpenAICompatible:
     name = "openai_compatible"
+    counts = True
     kinds: Mapping[str, str] = {"create": "create", "look": "look", "output": "content"}
     fault = Fault
     models = "Wan-AI/Wan2.2-T2V-A14B-Diffusers,Wan-AI/Wan2.2-I2V-A14B-Diffusers"
 
     def __init__(self, dialect: Dialect = Dialect.VLLM) -> None:
         self.fake = FakeVideos(film(848, 480, 5), dialect)
+
+    def tell(self, url: str) -> None:
+        """It never does."""
 
     def settings(self, url: str) -> dict[str, str]:
         key = {"openai_api_key": openai_videos.KEY} if self.fake.dialect.checks_the_key else {}
@@ -106,11 +124,11 @@ class OpenAICompatible:
     async def answer(self, asked: Asked) -> Told:
         return await self.fake.answer(asked)
 
+    def kind_of(self, asked: Asked) -> str:
+        return str(self.fake.kind_of(asked))
+
     def taken(self) -> list[str]:
         return [made.form["prompt"] for made in self.fake.taken]
 
     def still_running(self) -> list[str]:
         return [made.form["prompt"] for made in self.fake.videos.values() if not made.aborted and not self.fake.is_over(made)]
-
-    def wait(self, seconds: float) -> None:
-        self.fake.boot_seconds = seconds
