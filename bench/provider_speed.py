@@ -1,0 +1,189 @@
+"""`python -m bench.provider_speed`: a thousand videos at once from a provider that takes ten seconds for each, and how soon one is there.
+
+Crowd: a thousand jobs wait, a worker starts, and all are to be done within 1.3 times what nothing could be faster than: the provider's
+ten seconds, and the checking of a thousand files by the same programs with nothing else to do. Haste: the time from the provider's
+webhook to a result that a caller can read, one video after the other. Both by webhook.
+"""
+
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import httpx
+import psutil
+import psycopg
+
+from bench.processes import running
+from dustreel.base.db import Database
+from dustreel.base.embedded import EmbeddedPostgres
+from dustreel.base.ids import RandomIds
+from dustreel.base.migrate import migrate
+from dustreel.base.tls import trusted
+from dustreel.base.vocabulary import AspectRatio, Frame, Mode, Resolution
+from dustreel.callers import make_key
+from dustreel.media import Workbench
+from dustreel.queue import engine_schema
+from tests.fakes.films import film
+from tests.fakes.replicate import TOKEN, FakeReplicate
+
+CROWD = 1_000
+RENDER_SECONDS = 10.0
+HASTE = 100
+PORT = 8915
+SUBMITS_AT_ONCE = 16
+CHECKED = 100
+LOOK_SECONDS = 0.02
+
+
+async def main() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="dustreel-bench-"))
+    postgres = EmbeddedPostgres(folder / "postgres")
+    url = await postgres.start()
+    upstream = FakeReplicate(film(854, 480, 5))
+    upstream.webhook_base = f"http://127.0.0.1:{PORT}"
+    try:
+        async with upstream.running():
+            user, key = await _caller(url)
+            settings = _settings(folder / "home", url, upstream)
+            with running(["dustreel", "serve", "--no-worker"], settings, PORT):
+                async with httpx.AsyncClient(
+                    base_url=upstream.webhook_base, headers={"Authorization": f"Bearer {key}"}, timeout=30.0, verify=trusted()
+                ) as api:
+                    checking = await _check_alone(folder, upstream.video)
+                    await crowd(api, user, url, settings, upstream, checking)
+                    await haste(api, user, settings, upstream)
+    finally:
+        await postgres.stop()
+
+
+async def crowd(api: httpx.AsyncClient, user: UUID, url: str, settings: dict[str, str], upstream: FakeReplicate, checking: float) -> None:
+    upstream.boot_seconds, upstream.render_seconds = 0.0, RENDER_SECONDS
+    places = asyncio.Semaphore(SUBMITS_AT_ONCE)
+
+    async def submit(number: int) -> None:
+        async with places:
+            await _generate(api, user, f"Film {number}")
+
+    await asyncio.gather(*(submit(number) for number in range(CROWD)))
+    began = time.monotonic()
+    with running(["dustreel", "worker"], settings, None) as pid:
+        async with _peak(pid) as peak:
+            async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+                while await _open(connection):
+                    await asyncio.sleep(0.1)
+            took = time.monotonic() - began
+    ideal = RENDER_SECONDS + checking
+    print(
+        f"{CROWD:,} at once: {took:.1f} s, ideal {ideal:.1f} s ({RENDER_SECONDS:.0f} s of rendering, {checking:.1f} s of checking), "
+        f"ratio {took / ideal:.2f}; {len(upstream.predictions):,} orders; worker's peak {peak[0]:,.0f} MB"
+    )
+
+
+async def haste(api: httpx.AsyncClient, user: UUID, settings: dict[str, str], upstream: FakeReplicate) -> None:
+    upstream.render_seconds = 0.5
+    with running(["dustreel", "worker"], settings, None):
+        await _result(api, await _generate(api, user, "The first warms the room"))
+        took = []
+        for number in range(HASTE):
+            prompt = f"Haste {number}"
+            await _result(api, await _generate(api, user, prompt))
+            (made,) = upstream.of_prompt(prompt)
+            took.append(1000 * (time.time() - made.made_at - upstream.boot_seconds - upstream.render_seconds))
+    took.sort()
+    print(f"done → result readable, of {HASTE}: p50 {statistics.median(took):.0f} ms, p99 {took[int(0.99 * HASTE)]:.0f} ms")
+
+
+async def _caller(url: str) -> tuple[UUID, str]:
+    db, user = Database(url), uuid4()
+    await db.open()
+    await migrate(db, before=[engine_schema()])
+    async with db.transaction() as connection:
+        _, key = await make_key(connection, RandomIds(), user, mode=Mode.LIVE)
+    await db.close()
+    return user, key
+
+
+def _settings(home: Path, url: str, upstream: FakeReplicate) -> dict[str, str]:
+    home.mkdir()
+    return {
+        "DUSTREEL_HOME": str(home),
+        "DUSTREEL_DATABASE_URL": url,
+        "DUSTREEL_PORT": str(PORT),
+        "DUSTREEL_PUBLIC_URL": "https://dustreel.test",
+        "DUSTREEL_PROVIDERS": "replicate",
+        "DUSTREEL_PROVIDER_RATES": "replicate=1000000/second",
+        "REPLICATE_API_TOKEN": TOKEN,
+        "REPLICATE_BASE_URL": upstream.base_url,
+        "DUSTREEL_STARTING_DUST": "1000000",
+        "DUSTREEL_MAX_ACTIVE_JOBS": str(2 * CROWD),
+        "DUSTREEL_RATE_LIMIT": "1000000/second",
+        "DUSTREEL_SUBMIT_LIMIT": "1000000/second",
+        "DUSTREEL_LOG_LEVEL": "WARNING",
+    }
+
+
+async def _check_alone(folder: Path, video: bytes) -> float:
+    """Seconds that the checking of a crowd takes when nothing else is done."""
+    file, bench = folder / "one.mp4", Workbench()
+    file.write_bytes(video)
+    frame = Frame.of(Resolution.SD_480P, AspectRatio.WIDE)
+
+    async def check(number: int) -> None:
+        await bench.adapt(file, folder / f"{number}.mp4", to=frame, seconds=5, max_upscale=1.5)
+        await bench.examine(file, expect=frame, seconds=5)
+
+    await bench.warm()
+    await check(0)
+    began = time.monotonic()
+    await asyncio.gather(*(check(number) for number in range(CHECKED)))
+    took = time.monotonic() - began
+    await bench.close()
+    return took * CROWD / CHECKED
+
+
+async def _generate(api: httpx.AsyncClient, user: UUID, prompt: str) -> str:
+    wish = {"user_id": str(user), "prompt": prompt, "duration": "short", "resolution": "sd_480p", "aspect_ratio": "16:9"}
+    answer = await api.post("/videos/generate", json=wish)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["job_id"])
+
+
+async def _result(api: httpx.AsyncClient, job: str) -> None:
+    while "video" not in (body := (await api.get(f"/videos/jobs/{job}/result")).json()):
+        assert body.get("status") not in ("failed", "cancelled"), body
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _open(connection: psycopg.AsyncConnection) -> int:
+    cursor = await connection.execute(
+        "select count(*) filter (where finished_at is null), count(*) filter (where status = 'failed') from jobs"
+    )
+    row = await cursor.fetchone()
+    assert row is not None and row[1] == 0, f"{row} failed"
+    return int(row[0])
+
+
+@asynccontextmanager
+async def _peak(pid: int) -> AsyncIterator[list[float]]:
+    """The most memory of a process, in MB; its helpers apart."""
+    most = [0.0]
+
+    async def watch() -> None:
+        while True:
+            most[0] = max(most[0], psutil.Process(pid).memory_info().rss / 1e6)
+            await asyncio.sleep(0.2)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield most
+    finally:
+        watching.cancel()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
