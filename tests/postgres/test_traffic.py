@@ -23,6 +23,11 @@ async def send(db: Database, allowance: Allowance, *, usd: str = "0") -> UUID:
     return submission_id
 
 
+async def expect(db: Database, allowance: Allowance, *, usd: str = "0") -> None:
+    async with db.connection() as connection:
+        await traffic.expect(connection, HERE, MODEL, usd=Decimal(usd), allowance=allowance)
+
+
 async def closed(db: Database, **allowances: Allowance) -> frozenset[tuple[str, str | None]]:
     async with db.connection() as connection:
         return await traffic.closed(connection, allowances)
@@ -54,6 +59,8 @@ async def test_no_more_are_sent_than_the_rate_allows(db: Database) -> None:
     with pytest.raises(traffic.Full) as full:
         await send(db, allowance)
     assert full.value.after == pytest.approx(30.0)
+    with pytest.raises(traffic.Full):
+        await expect(db, allowance)
     async with db.transaction() as connection:
         await connection.execute(b"update submissions set created_at = created_at - interval '61 seconds'")
     assert await send(db, allowance)
@@ -66,6 +73,9 @@ async def test_no_more_is_spent_than_the_days_budget(db: Database) -> None:
     with pytest.raises(traffic.Closed) as told:
         await send(db, allowance, usd="0.60")
     assert told.value.is_spent
+    with pytest.raises(traffic.Closed):
+        await expect(db, allowance, usd="0.60")
+    await expect(db, allowance, usd="0.40")
     assert await send(db, allowance, usd="0.40")
     assert await closed(db, sandbox=allowance) == {(HERE, None)}
     async with db.transaction() as connection:
@@ -102,6 +112,8 @@ async def test_a_model_that_fails_again_and_again_is_left_alone_then_tried_by_on
     with pytest.raises(traffic.Closed) as told:
         await send(db, Allowance())
     assert not told.value.is_spent
+    with pytest.raises(traffic.Closed):
+        await expect(db, Allowance())
     async with db.transaction() as connection:
         await connection.execute(b"update provider_circuits set open_until = now()")
     assert await closed(db) == frozenset()
@@ -131,3 +143,16 @@ async def test_a_success_forgets_the_failures(db: Database) -> None:
         await traffic.took(connection, HERE, MODEL)
     await fail(db, traffic.FAILURES_AT_MOST - 1)
     assert await closed(db) == frozenset()
+
+
+async def test_the_more_wait_for_a_place_the_more_seldom_each_asks(db: Database) -> None:
+    allowance = Allowance(at_once=1)
+    await send(db, allowance)
+    pauses = []
+    for _ in range(2):
+        with pytest.raises(traffic.Full) as full:
+            await expect(db, allowance)
+        pauses.append(full.value.after)
+        for _ in range(2 * traffic.CROWD):
+            await started(db, uuid4())
+    assert pauses == [traffic.FULL_SECONDS, 2 * traffic.FULL_SECONDS]

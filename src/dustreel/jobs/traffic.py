@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from dustreel.base.db import Connection, Statements, every, one
+from dustreel.base.db import Connection, Row, Statements, every, one
 
 SQL = Statements(__package__, "traffic.sql")
 
@@ -16,6 +16,7 @@ LONGER_AT_MOST = 10
 PROBE_SECONDS = 60.0
 # Where a provider has as much as it may have, something ends every few seconds.
 FULL_SECONDS = 2.0
+CROWD = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +49,44 @@ class Closed(Exception):
         self.is_spent = is_spent
 
 
+async def expect(db: Connection, provider: str, model: str, *, usd: Decimal, allowance: Allowance) -> None:
+    """Whether one more order would be let through now: asked before a picture is uploaded for it. Raises Full, Closed."""
+    stand = await _stand(db, provider, model, allowance)
+    _judge(stand, provider, allowance, more=1, usd=usd)
+    if stand["rests_open"]:
+        raise Closed(f"{provider} has failed to take orders for {model}")
+
+
 async def admit(db: Connection, provider: str, model: str, allowance: Allowance) -> None:
     """Whether the order that this transaction has just written down may be sent. Raises Full, Closed; then nothing of it may stay."""
     await db.execute(SQL["lock"], {"provider": provider})
-    many, window = allowance.rate or (0, 0.0)
+    stand = await _stand(db, provider, model, allowance)
+    _judge(stand, provider, allowance, more=0, usd=Decimal(0))
+    if stand["is_open"] and await one(db, SQL["probe"], provider=provider, model=model, seconds=PROBE_SECONDS) is None:
+        raise Closed(f"{provider} has failed to take orders for {model}")
+
+
+async def _stand(db: Connection, provider: str, model: str, allowance: Allowance) -> Row:
+    _, window = allowance.rate or (0, 0.0)
     stand = await one(db, SQL["stand"], provider=provider, model=model, window=window)
     assert stand is not None
-    if allowance.usd_a_day is not None and stand["spent"] > allowance.usd_a_day:
+    return stand
+
+
+def _judge(stand: Row, provider: str, allowance: Allowance, *, more: int, usd: Decimal) -> None:
+    """With so many orders more, and what they cost."""
+    if allowance.usd_a_day is not None and stand["spent"] + usd > allowance.usd_a_day:
         raise Closed(f"the day's budget for {provider} is spent", is_spent=True)
     if stand["rests"] is not None:
         raise Full(stand["rests"])
-    if allowance.at_once is not None and stand["under_way"] > allowance.at_once:
-        raise Full(FULL_SECONDS)
-    if allowance.rate is not None and stand["recent"] > many:
-        raise Full(max(FULL_SECONDS, window / many))
-    if stand["is_open"] and await one(db, SQL["probe"], provider=provider, model=model, seconds=PROBE_SECONDS) is None:
-        raise Closed(f"{provider} has failed to take orders for {model}")
+    # The more wait for a place, the more seldom each asks: somebody asks every fraction of a second all the same.
+    pause = FULL_SECONDS * max(1.0, stand["crowd"] / CROWD)
+    if allowance.at_once is not None and stand["under_way"] + more > allowance.at_once:
+        raise Full(pause)
+    if allowance.rate is not None:
+        many, window = allowance.rate
+        if stand["recent"] + more > many:
+            raise Full(max(pause, window / many))
 
 
 async def took(db: Connection, provider: str, model: str) -> None:

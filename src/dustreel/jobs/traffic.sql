@@ -8,7 +8,10 @@ select (select count(*) from submissions where provider = %(provider)s and wake_
        (select coalesce(sum(usd), 0) from submissions
          where provider = %(provider)s and created_at > now() - interval '1 day' and state <> 'refused') as spent,
        (select extract(epoch from until - now())::float8 from provider_rests where provider = %(provider)s and until > now()) as rests,
-       exists (select from provider_circuits where provider = %(provider)s and model = %(model)s and open_until is not null) as is_open;
+       (select count(*) from jobs where provider = %(provider)s and step = 'accepted' and status in ('starting', 'processing')) as crowd,
+       exists (select from provider_circuits where provider = %(provider)s and model = %(model)s and open_until is not null) as is_open,
+       exists (select from provider_circuits
+                where provider = %(provider)s and model = %(model)s and (open_until > now() or probe_until > now())) as rests_open;
 
 -- name: probe
 -- The circuit has been open for long enough: one order may try, and whoever sends it says how it went.

@@ -22,6 +22,7 @@ from dustreel.providers import (
     NotAccepted,
     Refused,
     RemoteProvider,
+    Shot,
     Stumbled,
     Telling,
     Ticket,
@@ -52,21 +53,16 @@ async def submit(job: Job, crew: Crew) -> Job:
     A provider that has enough is waited for; one that nothing is to be sent to is passed over for the next that can.
     """
     provider = _provider(job, crew)
-    async with crew.workplace(job.id) as folder:
-        shot = crew.registry.shot(job.provider, job.model, want_of(job))
-        if shot is None:
-            raise Refused("The model that was to make it is no longer offered")
-        order = replace(await order_of(job, crew, folder, cropped=True), shot=shot)
-        try:
-            async with asyncio.timeout(PREPARE_SECONDS):
-                sent = await provider.prepare(order, job.model)
-        except NotAccepted as no:
-            raise Stumbled(str(no)) from no
-        except TimeoutError as late:
-            raise Stumbled("The provider did not take the picture in time") from late
-    submission_id = crew.ids.uuid()
+    shot = crew.registry.shot(job.provider, job.model, want_of(job))
+    if shot is None:
+        raise Refused("The model that was to make it is no longer offered")
+    allowance, submission_id = crew.allowances.get(job.provider, Allowance()), crew.ids.uuid()
     try:
-        intended = await crew.write(partial(_intend, job=job, crew=crew, submission_id=submission_id, sent=sent, usd=shot.usd))
+        await crew.read(partial(traffic.expect, provider=job.provider, model=job.model, usd=shot.usd, allowance=allowance))
+        sent = await _prepared(job, crew, provider, shot)
+        intended = await crew.write(
+            partial(_intend, job=job, crew=crew, submission_id=submission_id, sent=sent, usd=shot.usd, allowance=allowance)
+        )
     except traffic.Full as full:
         return await _wait(job, crew, after=full.after)
     except traffic.Closed as closed:
@@ -74,9 +70,22 @@ async def submit(job: Job, crew: Crew) -> Job:
     return await uncut(_send(intended, crew, provider, submission_id, sent))
 
 
-async def _intend(db: Any, job: Job, crew: Crew, submission_id: UUID, sent: Mapping[str, Any], usd: Decimal) -> Job:
+async def _prepared(job: Job, crew: Crew, provider: RemoteProvider, shot: Shot) -> Mapping[str, Any]:
+    """What will be sent, its picture uploaded. Raises Overtaken, Refused, Stumbled."""
+    async with crew.workplace(job.id) as folder:
+        order = replace(await order_of(job, crew, folder, cropped=True), shot=shot)
+        try:
+            async with asyncio.timeout(PREPARE_SECONDS):
+                return await provider.prepare(order, job.model)
+        except NotAccepted as no:
+            raise Stumbled(str(no)) from no
+        except TimeoutError as late:
+            raise Stumbled("The provider did not take the picture in time") from late
+
+
+async def _intend(db: Any, job: Job, crew: Crew, submission_id: UUID, sent: Mapping[str, Any], usd: Decimal, allowance: Allowance) -> Job:
     intended = await submissions.intend(db, job, submission_id, sent, usd=usd, lease=SUBMIT_LEASE_SECONDS, deadlines=crew.deadlines)
-    await traffic.admit(db, job.provider, job.model, crew.allowances.get(job.provider, Allowance()))
+    await traffic.admit(db, job.provider, job.model, allowance)
     return intended
 
 
