@@ -19,11 +19,12 @@ from tests.chaos.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[2]
 # What comes by the clock, not by the story: there are as many as the trial has seconds, and dying at the second tells what the first told.
-# It comes after a restart as well, so that the death at it can be a trial's second one.
 BY_THE_CLOCK = re.compile(
-    r"begin|rollback|worker\.beat|oban\.(?!ack|insert)|submissions\.claim_(due|urgent)|select sha256|"
+    r"begin|rollback|worker\.beat|oban\.(?!ack|insert)|submissions\.(claim|look_again)|select sha256|"
     r"jobs\.(by_ids|fail_overdue|requeue_lost|reclaim|take_over|still_mine)"
 )
+# What every start says, and so a second one too.
+AT_THE_START = re.compile(r"migrate\.|db\.limits|listen ")
 # After these deaths: how often another follows, and within how many messages.
 MORE_DEATHS = 0.15
 WITHIN_MESSAGES = 160
@@ -142,12 +143,19 @@ async def every_message(trials: Pool, names: Iterable[str], dice: random.Random,
     for order, told in zip(undisturbed, await asyncio.gather(*(trials.run(order) for order in undisturbed)), strict=True):
         report.add(order, told)
         passed = sorted(told["passed"].items())
-        story = [f"{point}#{nth}" for point, count in passed if not BY_THE_CLOCK.search(point) for nth in range(1, count + 1)]
-        clock = [f"{point}#1" for point, _ in passed if BY_THE_CLOCK.search(point)]
+        # What comes again after a restart can be what the next death is at: each trial tells more of one scenario.
+        story: list[str] = []
+        again: list[str] = []
+        for point, count in passed:
+            if BY_THE_CLOCK.search(point):
+                again.append(f"{point}#1")
+            else:
+                place = again if AT_THE_START.search(point) else story
+                place += [f"{point}#{nth}" for nth in range(1, count + 1)]
         dice.shuffle(story)
-        dice.shuffle(clock)
-        for first, second in zip_longest(story, clock):
-            targets = [target for target in (first, second) if target is not None]
+        dice.shuffle(again)
+        for deaths in zip_longest(story, again[::2], again[1::2]):
+            targets = [target for target in deaths if target is not None]
             while len(targets) < 4 and dice.random() < MORE_DEATHS:
                 targets.append(f"any#{dice.randint(1, WITHIN_MESSAGES)}")
             planned.append(Order(order.scenario, tuple(targets)))

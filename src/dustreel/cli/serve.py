@@ -88,6 +88,7 @@ async def working(service: Service) -> AsyncIterator[None]:
             deadlines=service.deadlines,
             max_upscale=settings.max_upscale,
             hooks_url=settings.hooks_url,
+            links=service.links if settings.hooks_url else None,
             allowances=service.allowances,
             circuit_seconds=settings.circuit_seconds,
             scratch=scratch,

@@ -17,7 +17,7 @@ from dustreel.jobs import Allowance, Deadlines
 from dustreel.media import Workbench
 from dustreel.pictures import Album
 from dustreel.providers import Hooked, Registry, RemoteProvider, Telling
-from dustreel.storage import ObjectStore
+from dustreel.storage import Links, ObjectStore
 
 log = logger(__name__)
 
@@ -40,6 +40,8 @@ class Crew:
     """How many times a provider's video may be enlarged at most."""
     hooks_url: str | None
     """Where providers reach us; None where they can't."""
+    links: Links | None
+    """Where anybody fetches our objects; None where only this machine does."""
     allowances: Mapping[str, Allowance]
     """What each provider may be sent."""
     circuit_seconds: float

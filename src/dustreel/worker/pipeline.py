@@ -79,7 +79,7 @@ async def render_and_store(job: Job, crew: Crew) -> Job:
     assert provider is not None
     async with crew.workplace(job.id) as folder:
         file = folder / "video.mp4"
-        order = await order_of(job, crew, folder, cropped=False)
+        order = await order_of(job, crew, folder)
         await provider.render(order, file, _Teller(job, crew).tell)
         # A stop that comes now waits for this: a finished render is not made twice.
         job = await uncut(keep(job, crew, file), within=KEEP_SECONDS)

@@ -7,7 +7,6 @@ and whatever the provider did not provably refuse is asked about (`lookout.py`),
 import asyncio
 import random
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -73,7 +72,7 @@ async def submit(job: Job, crew: Crew) -> Job:
 async def _prepared(job: Job, crew: Crew, provider: RemoteProvider, shot: Shot) -> Mapping[str, Any]:
     """What will be sent, its picture uploaded. Raises Overtaken, Refused, Stumbled."""
     async with crew.workplace(job.id) as folder:
-        order = replace(await order_of(job, crew, folder, cropped=True), shot=shot)
+        order = await order_of(job, crew, folder, shot=shot)
         try:
             async with asyncio.timeout(PREPARE_SECONDS):
                 return await provider.prepare(order, job.model)

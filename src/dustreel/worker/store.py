@@ -9,9 +9,7 @@ from dustreel import videos
 from dustreel.jobs import Job, life
 from dustreel.storage import new_key
 from dustreel.worker.crew import Crew
-
-# Beyond the longest that a job may take, so that no sweep removes what is about to be filed.
-ABANDONED_SECONDS = 3_600.0
+from dustreel.worker.order import ABANDONED_SECONDS
 
 
 async def keep(job: Job, crew: Crew, file: Path) -> Job:
