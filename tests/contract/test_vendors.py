@@ -232,6 +232,9 @@ async def test_the_whole_flow_through_the_real_cog(database_url: str, tmp_path: 
             assert (await caller.api.delete(f"/videos/jobs/{slow}")).status_code == 200
             await cog.until("READY")
             assert await caller.dust() == (80, 0, 80)
+            forged = f"http://127.0.0.1:{port}/hooks/cog/{slow}?token=forged"
+            async with httpx.AsyncClient() as anybody:
+                assert (await anybody.post(forged, content=b"x" * (2 << 20))).status_code == 403, "before its body is read"
             assert [cog.runs(prompt) for prompt in ("One", "Two", "It fails")] == [1, 1, 1]
             async with house.service.db.connection() as db:
                 rows = await (await db.execute(_LARGE)).fetchall()

@@ -11,7 +11,7 @@ from dustreel.base.errors import DomainError, Unavailable
 from dustreel.base.ids import Ids, parse_uuid
 from dustreel.base.log import logger
 from dustreel.jobs import submissions
-from dustreel.providers import Hooked, Knock, NotAWebhook, Phase, Registry, Sighting, Unclear
+from dustreel.providers import Hooked, Knock, NotAWebhook, Phase, Registry, Sighting, Telling, Unclear
 from dustreel.storage import ObjectStore, new_key
 
 log = logger(__name__)
@@ -31,6 +31,21 @@ class Unverified(DomainError):
 
 # Beyond the longest that a job may take.
 KEPT_SECONDS = 6 * 3_600.0
+
+
+def expect(registry: Registry, name: str, submission: str, token: str) -> bool:
+    """Whether a body may be as large as a video: from a provider that has no other way to hand it over, at the address that we gave it.
+
+    Raises NoSuchHook, and Unverified where such a provider's address is not ours.
+    """
+    provider, submission_id = registry.remote(name), parse_uuid(submission)
+    if submission_id is None:
+        raise NoSuchHook
+    if not isinstance(provider, Telling):
+        return False
+    if not provider.gave(submission_id, token):
+        raise Unverified
+    return True
 
 
 async def hear(

@@ -74,6 +74,10 @@ class CogProvider:
         await self._server.close()
         await self._download.close()
 
+    async def check(self) -> str:
+        status = self._server.object_of(await self._server.ask("GET", "/health-check", also=())).get("status")
+        return f"the container is {status}"
+
     async def prepare(self, order: Order, model: str) -> Mapping[str, Any]:
         """A picture goes along as a data URL: the container need not reach us for it, and takes pictures of 30 MB without complaint."""
         recipe = self._catalogue.recipe(model)
@@ -113,8 +117,7 @@ class CogProvider:
 
     async def read_webhook(self, knock: Knock) -> Notice:
         """Its id is the SHA-256 of its body, which a repetition shares."""
-        # As bytes: compare_digest refuses text that is not ASCII, and a forger may send any.
-        if not hmac.compare_digest(self._token(knock.submission_id).encode(), knock.token.encode(errors="replace")):
+        if not self.gave(knock.submission_id, knock.token):
             raise NotAWebhook("its token is wrong")
         # With a video inside, a body is large enough to hold up everybody else.
         webhook_id, prediction = await asyncio.to_thread(_read, knock.body)
@@ -122,6 +125,10 @@ class CogProvider:
         if prediction.get("id") != upstream_id:
             raise NotAWebhook("it tells of another order than its address")
         return Notice(webhook_id, upstream_id, _sighting(prediction))
+
+    def gave(self, submission_id: UUID, token: str) -> bool:
+        # As bytes: compare_digest refuses text that is not ASCII, and a forger may send any.
+        return hmac.compare_digest(self._token(submission_id).encode(), token.encode(errors="replace"))
 
     def _token(self, submission_id: UUID) -> str:
         return hmac.digest(self._secret, str(submission_id).encode(), hashlib.sha256).hex()

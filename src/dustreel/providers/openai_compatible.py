@@ -77,6 +77,10 @@ class OpenAICompatibleProvider:
         await self._api.close()
         await self._download.close()
 
+    async def check(self) -> str:
+        await self._api.ask("GET", "/videos", also=(), params={"limit": "1"})
+        return "the server answers"
+
     async def prepare(self, order: Order, model: str) -> Mapping[str, Any]:
         """`form` has the fields as text, `files` the picture as a data URL, each by the name that the recipe gives it.
 

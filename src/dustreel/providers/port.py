@@ -307,3 +307,6 @@ class Telling(Hooked, Protocol):
 
     callback_url: str
     """Our address as it reaches us, without a slash at the end."""
+
+    def gave(self, submission_id: UUID, token: str) -> bool:
+        """Whether this is the token of the address that it was given: asked before a body, which may be a video, is read."""
