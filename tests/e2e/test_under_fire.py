@@ -49,7 +49,8 @@ class Fires:
     """Two that mostly wait burn side by side."""
 
     worker: asyncio.Task["Aftermath"]
-    embedded: asyncio.Task[None]
+    embedded: asyncio.Task[tuple[int, int]]
+    """The database's process before and after."""
 
 
 @pytest.fixture(scope="module")
@@ -312,10 +313,11 @@ async def test_while_a_killed_database_is_away_every_answer_is_a_quick_503_and_t
 
 
 async def test_a_killed_embedded_database_is_brought_back_by_who_uses_it(fires: Fires) -> None:
-    await fires.embedded
+    before, after = await fires.embedded
+    assert before != after
 
 
-async def _kill_an_embedded_database() -> None:
+async def _kill_an_embedded_database() -> tuple[int, int]:
     async with cast(embedded=True) as (house, postgres):
         api = await house.serve("--no-worker")
         await house.worker("worker")
@@ -325,8 +327,8 @@ async def _kill_an_embedded_database() -> None:
             killed.kill()
 
         await _outage(house, api, kill)
-        assert postmaster_of(postgres.folder) != killed
         await house.audit()
+        return killed.pid, postmaster_of(postgres.folder).pid
 
 
 async def _outage(house: Cast, api: Member, strike: Callable[[], Awaitable[None]]) -> None:
