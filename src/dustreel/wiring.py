@@ -41,6 +41,7 @@ from dustreel.storage import Links, ObjectStore, open_store
 
 log = logger(__name__)
 
+PROVIDERS = ("sandbox", "replicate", "fal", "openai_compatible", "cog")
 KEY_USE_WRITTEN_SECONDS = 10.0
 REACHED_SECONDS = 5.0
 
@@ -166,8 +167,8 @@ def _registry(settings: Settings, clock: Clock) -> Registry:
     }
     wanted = split(settings.providers) or ("sandbox",)
     for name in wanted:
-        if name not in known:
-            raise Misconfigured(f"DUSTREEL_PROVIDERS names {name!r}, which is none of: {', '.join(known)}.")
+        if name not in PROVIDERS:
+            raise Misconfigured(f"DUSTREEL_PROVIDERS names {name!r}, which is none of: {', '.join(PROVIDERS)}.")
     pins = {GenerationType.TEXT_TO_VIDEO: settings.model_text, GenerationType.IMAGE_TO_VIDEO: settings.model_image}
     preferences = Preferences(settings.max_upscale, {kind: pin for kind, pin in pins.items() if pin})
     return Registry([known[name]() for name in wanted], sandbox, preferences)
@@ -210,6 +211,9 @@ def allowances_of(settings: Settings) -> dict[str, Allowance]:
     """What each provider may be sent, by its name."""
     at_once, rates = by_name(settings.provider_concurrency), by_name(settings.provider_rates)
     budgets = by_name(settings.provider_budgets)
+    for name in {*at_once, *rates, *budgets}:
+        if name not in PROVIDERS:
+            raise Misconfigured(f"The limits of providers name {name!r}, which is none of: {', '.join(PROVIDERS)}.")
     return {
         name: Allowance(
             at_once=int(at_once[name]) if name in at_once else None,

@@ -64,12 +64,13 @@ async def violations(play: Play, front: Front, *, start: int) -> list[str]:
         jobs = await _rows(connection, "select * from jobs")
         videos = await _rows(connection, "select * from videos")
         pictures = await _rows(connection, "select key from pictures")
+        lost = len(await _rows(connection, "select 1 as one from submissions where state = 'lost'"))
         money = await _rows(
             connection, "select coalesce(sum(wallet), 0)::int as wallet, coalesce(sum(held), 0)::int as held from dust_accounts"
         )
     found += _jobs(jobs, front)
     found += _charges(jobs, money[0], start)
-    found += _orders(play, jobs)
+    found += _orders(play, jobs, lost)
     found += await asyncio.to_thread(_objects, play, jobs, videos, pictures)
     return found
 
@@ -92,13 +93,14 @@ def _charges(jobs: list[dict[str, Any]], money: dict[str, Any], start: int) -> l
     return found
 
 
-def _orders(play: Play, jobs: list[dict[str, Any]]) -> list[str]:
+def _orders(play: Play, jobs: list[dict[str, Any]], lost: int) -> list[str]:
     """At most one order a job, and none still running for a job that has ended."""
     if not play.vendor.counts:
         return []
     sent = Counter(play.vendor.taken())
     found = [f"{prompt!r} was ordered {count} times" for prompt, count in sent.items() if count > 1]
-    found += [f"the order {prompt!r} still runs" for prompt in play.vendor.still_running()]
+    if play.vendor.lists or lost == 0:  # what can't be found can't be cancelled
+        found += [f"the order {prompt!r} still runs" for prompt in play.vendor.still_running()]
     for job in jobs:
         if job["mode"] == "live" and job["status"] == "completed" and sent[job["prompt"]] != 1:
             found.append(f"job {job['id']} completed without an order")

@@ -12,7 +12,7 @@ from tests.fakes.wire import Asked, Told
 
 class RealCog:
     name = "cog"
-    counts = False
+    counts = lists = False
     """A container of one's own: an order that was asked again after its end is made again, and costs nobody anything."""
     kinds: Mapping[str, str] = {}
     fault = Fault

@@ -26,7 +26,7 @@ BY_THE_CLOCK = re.compile(
 # What every start says, and so a second one too.
 AT_THE_START = re.compile(r"migrate\.|db\.limits|listen ")
 # After these deaths: how often another follows, and within how many messages.
-MORE_DEATHS = 0.15
+MORE_DEATHS = 0.1
 WITHIN_MESSAGES = 160
 
 
@@ -147,6 +147,8 @@ async def every_message(trials: Pool, names: Iterable[str], dice: random.Random,
         story: list[str] = []
         again: list[str] = []
         for point, count in passed:
+            if SCENARIOS[order.scenario].only_its_story and (BY_THE_CLOCK.search(point) or AT_THE_START.search(point)):
+                continue
             if BY_THE_CLOCK.search(point):
                 again.append(f"{point}#1")
             else:

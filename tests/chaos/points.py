@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -108,6 +108,7 @@ def normal(statement: str) -> str:
     return " ".join(re.sub(r'"_pg3_\d+"', "", plain).split()).rstrip("; ")
 
 
+@lru_cache(10_000)
 def name_of(statement: str) -> str:
     """The statement's own name, or its first words."""
     shape = normal(statement)

@@ -43,6 +43,8 @@ class Scenario:
     settings: dict[str, str] = field(default_factory=dict)
     mode: str = "live"
     vendor: Callable[[Stage], Awaitable[Vendor]] = replicate
+    only_its_story: bool = False
+    """Whether what every scenario has, at each start and by the clock, is left to the others."""
 
 
 async def text(play: Play, front: Front) -> None:
@@ -173,7 +175,7 @@ SCENARIOS = {
         Scenario("picture", picture),
         Scenario("failing", failing),
         Scenario("moderated", moderated),
-        Scenario("refused", refused),
+        Scenario("refused", refused, only_its_story=True),
         Scenario("cancel queued", cancel_queued),
         Scenario("cancel starting", cancel_starting),
         Scenario("cancel processing", cancel_processing),
@@ -181,21 +183,21 @@ SCENARIOS = {
         Scenario("webhook and poll", webhook_and_poll, settings=PUBLIC),
         Scenario("webhook twice", webhook_twice, settings=PUBLIC),
         Scenario("ambiguous", ambiguous),
-        Scenario("ambiguous untaken", ambiguous_untaken),
-        Scenario("unsteady", unsteady),
+        Scenario("ambiguous untaken", ambiguous_untaken, only_its_story=True),
+        Scenario("unsteady", unsteady, only_its_story=True),
         Scenario("storage failing", storage_failing),
-        Scenario("repeated", repeated),
+        Scenario("repeated", repeated, only_its_story=True),
         Scenario("two workers", several, workers=2),
         Scenario("database", text, victim=Victim.DATABASE),
         Scenario("stopped", text, victim=Victim.STOPPED),
-        Scenario("fal webhook", webhook_twice, settings=PUBLIC, vendor=fal),
-        Scenario("fal cancel", cancel_processing, vendor=fal),
-        Scenario("vllm ambiguous", ambiguous, vendor=vllm),
-        Scenario("cog", text, vendor=cog),
-        Scenario("cog cancel", slow_on_cog, vendor=cog),
+        Scenario("fal webhook", webhook_twice, settings=PUBLIC, vendor=fal, only_its_story=True),
+        Scenario("fal cancel", cancel_processing, vendor=fal, only_its_story=True),
+        Scenario("vllm ambiguous", ambiguous, vendor=vllm, only_its_story=True),
+        Scenario("cog", text, vendor=cog, only_its_story=True),
+        Scenario("cog cancel", slow_on_cog, vendor=cog, only_its_story=True),
         Scenario("drawn", drawn, mode="test"),
-        Scenario("drawn flaky", drawn_flaky, mode="test"),
-        Scenario("drawn and cancelled", drawn_and_cancelled, mode="test"),
+        Scenario("drawn flaky", drawn_flaky, mode="test", only_its_story=True),
+        Scenario("drawn and cancelled", drawn_and_cancelled, mode="test", only_its_story=True),
     )
 }
 

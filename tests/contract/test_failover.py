@@ -87,7 +87,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "FIRST_LOOK_SECONDS", 0.1)
     monkeypatch.setattr(traffic, "FULL_SECONDS", 0.2)
     # The kitchens stand in the worker alone; the desk knows nothing of them, and is not to hear that one is closed.
-    monkeypatch.setattr(desk, "CLOSED_KNOWN_SECONDS", math.inf)
+    monkeypatch.setattr(desk, "SHUT_KNOWN_SECONDS", math.inf)
 
 
 @asynccontextmanager
@@ -208,13 +208,33 @@ async def test_a_probe_finds_that_it_is_well_again(database_url: str, tmp_path: 
 
 
 async def test_no_more_is_ordered_than_the_days_budget_pays_for(database_url: str, tmp_path: Path) -> None:
-    first, second = Kitchen("replicate"), Kitchen("second")
-    async with staffed(database_url, tmp_path, first, second, provider_budgets="replicate=0.60,second=0.30") as caller:
+    first, second = Kitchen("replicate"), Kitchen("fal")
+    # What is left at the end is less than an order's price at either.
+    async with staffed(database_url, tmp_path, first, second, provider_budgets="replicate=0.70,fal=0.40") as caller:
         used = [(await caller.until_final(await caller.generate(**WISH)))["generation_info"]["model_used"] for _ in range(3)]
-        assert used == ["replicate/minimax-video-01", "replicate/minimax-video-01", "second/minimax-video-01"]
+        assert used == ["replicate/minimax-video-01", "replicate/minimax-video-01", "fal/minimax-video-01"]
         result = await caller.until_final(await caller.generate(**WISH))
         assert result["error"] == "Video generation failed: No more videos can be ordered today"
         assert await caller.dust() == (70, 0, 70)
+
+
+async def test_a_repetition_that_is_refused_proves_nothing_about_the_first_time(database_url: str, tmp_path: Path) -> None:
+    """It may have been taken; so nobody else is asked."""
+    kitchen = Kitchen("replicate", Unclear("no answer"), *[NotAccepted("busy", retry_after=0.1)] * 1_000, asked_twice_is_asked_once=True)
+    other = Kitchen("second")
+    async with staffed(database_url, tmp_path, kitchen, other) as caller:
+        result = await caller.until_final(await caller.generate(**WISH))
+        assert result["error"] == "Video generation failed: It could not be learned whether the provider took it"
+        assert len(set(kitchen.asked)) == 1 and len(kitchen.asked) > 1 and other.asked == []
+        assert await caller.dust() == (100, 0, 100)
+
+
+async def test_a_provider_that_was_too_busy_is_asked_again_when_the_other_can_not(database_url: str, tmp_path: Path) -> None:
+    first, second = Kitchen("replicate", NotAccepted("throttled", retry_after=0.5)), Kitchen("fal")
+    async with staffed(database_url, tmp_path, first, second, provider_budgets="fal=0.10") as caller:
+        result = await caller.until_final(await caller.generate(**WISH))
+        assert result["generation_info"]["model_used"] == "replicate/minimax-video-01"
+        assert (len(first.asked), len(second.asked)) == (2, 0)
 
 
 async def _until(holds: Callable[[], bool], what: str) -> None:

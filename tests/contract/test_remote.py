@@ -108,7 +108,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookout, "LONGEST_CANCEL_PAUSE_SECONDS", 0.3)
     monkeypatch.setattr(lookout, "GONE_AFTER_SECONDS", 2.5)
     monkeypatch.setattr(remote, "FIRST_LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(desk, "CLOSED_KNOWN_SECONDS", 0.0)
+    monkeypatch.setattr(desk, "SHUT_KNOWN_SECONDS", 0.0)
 
 
 async def test_a_native_six_seconds_become_the_five_that_were_asked_for(live: Scene) -> None:

@@ -14,6 +14,7 @@ import uvicorn
 from dustreel.base.vocabulary import Mode
 from dustreel.http.app import build_app
 from dustreel.jobs import desk
+from dustreel.providers import vendor
 from dustreel.worker import lookout, pipeline, remote
 from tests.chaos.scenarios import jpeg
 from tests.conftest import House, User, eventually, house_with
@@ -74,7 +75,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookout, "LONGEST_CANCEL_PAUSE_SECONDS", 0.3)
     monkeypatch.setattr(lookout, "GONE_AFTER_SECONDS", 0.5)
     monkeypatch.setattr(remote, "FIRST_LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(desk, "CLOSED_KNOWN_SECONDS", 0.0)
+    monkeypatch.setattr(desk, "SHUT_KNOWN_SECONDS", 0.0)
 
 
 async def test_a_prompt_and_a_picture_become_stored_videos(live: Scene) -> None:
@@ -130,8 +131,12 @@ async def test_an_order_whose_answer_was_lost_is_never_sent_again(live: Scene) -
     assert await live.caller.dust() == ((90, 0, 90) if lists else (100, 0, 100))
 
 
-async def test_a_vendor_that_throttles_is_asked_again(live: Scene) -> None:
-    live.vendor.fake.fail_next(live.vendor.kinds["create"], live.vendor.fault(status=429))
+async def test_a_vendor_that_throttles_is_asked_again(live: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More often than a job may stumble; where it says no time it is waited for a while all the same."""
+    monkeypatch.setattr(vendor, "THROTTLED_SECONDS", 0.1)
+    monkeypatch.setattr(vendor, "RETRY_AFTER_AT_MOST", 0.2)
+    throttled = [live.vendor.fault(status=429)] * (pipeline.STUMBLES_AT_MOST + 1)
+    live.vendor.fake.fail_next(live.vendor.kinds["create"], *throttled)
     assert (await live.final())["success"]
     await live.paid(1)
 

@@ -16,6 +16,8 @@ class Vendor(Protocol):
     name: str
     counts: bool
     """Whether it knows what it took, and charges for it."""
+    lists: bool
+    """Whether an order whose answer was lost can be found there."""
     fake: Any
     """Renders for `render_seconds`; its faults go by `kinds`."""
     kinds: Mapping[str, str]
@@ -47,7 +49,7 @@ class Vendor(Protocol):
 
 class Replicate:
     name = "replicate"
-    counts = True
+    counts = lists = True
     kinds: Mapping[str, str] = {"create": "create", "look": "look", "output": "output"}
     fault = Fault
 
@@ -76,7 +78,7 @@ class Replicate:
 
 class Fal:
     name = "fal"
-    counts = True
+    counts, lists = True, False
     kinds: Mapping[str, str] = {"create": "submit", "look": "status", "output": "output"}
     fault: type[Fault] = fal.Fault
 
@@ -106,7 +108,7 @@ class Fal:
 
 class OpenAICompatible:
     name = "openai_compatible"
-    counts = True
+    counts = lists = True
     kinds: Mapping[str, str] = {"create": "create", "look": "look", "output": "content"}
     fault = Fault
     models = "Wan-AI/Wan2.2-T2V-A14B-Diffusers,Wan-AI/Wan2.2-I2V-A14B-Diffusers"

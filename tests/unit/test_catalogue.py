@@ -9,8 +9,9 @@ import pytest
 
 from dustreel.base.errors import Misconfigured
 from dustreel.base.vocabulary import AspectRatio, GenerationType, Mode, Resolution, Seconds
+from dustreel.media.adapt import SHAPE_OFF_BY
 from dustreel.providers import Capability, Order, Preferences, Refused, Registry, Shot, Want
-from dustreel.providers.catalogue import Catalogue, Recipe, read_catalogue
+from dustreel.providers.catalogue import Catalogue, Recipe, pixels, read_catalogue
 from dustreel.providers.sandbox import SandboxProvider
 
 WANT = Want(GenerationType.TEXT_TO_VIDEO, Seconds(5), Resolution.HD_720P, AspectRatio.WIDE, camera_fixed=False, reference_person=False)
@@ -155,6 +156,7 @@ def test_an_operators_file_adds_to_what_ships_and_wins(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[[replicate]\n", "is not TOML"),
+        ("[[replicat]]\n", "models of 'replicat', which is none of"),
         ('[[replicate]]\nmodel = "m"\n', r"replicate\.types: Field required"),
         ('[[replicate]]\nmodel = "m"\ntypes = ["audio"]\naspect_ratios = ["16:9"]\nshots = []\n', r"replicate\.types\.0: Input should be"),
         (
@@ -221,6 +223,16 @@ def test_a_pin_that_names_no_model_is_told() -> None:
 def test_a_model_that_is_gone_makes_nothing() -> None:
     assert registry().shot("replicate", "gone", WANT) is None
     assert registry().shot("gone", "minimax/video-01", WANT) is None
+
+
+@pytest.mark.parametrize("provider", SHIPPED)
+def test_what_a_recipe_asks_for_is_of_the_shape_that_the_check_wants(provider: str) -> None:
+    for recipe in read_catalogue(provider).recipes:
+        for shot in recipe.capability.shots:
+            for aspect in recipe.aspect_ratios:
+                across, down = aspect.parts
+                frame = pixels(shot, aspect, recipe.multiple_of)
+                assert abs(frame.width * down / (frame.height * across) - 1) < SHAPE_OFF_BY, (recipe.model, frame)
 
 
 def test_every_capability_names_its_model() -> None:

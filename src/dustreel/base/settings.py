@@ -99,7 +99,9 @@ class Settings(BaseModel):
     openai_api_key: str = Field("", description="Key for that server; empty where it wants none.")
     openai_models: str = Field("", description="Models that it has loaded, as the catalogue names them, separated by commas.")
     cog_url: Url = Field("", description="Where a Cog container is, like http://gpu-1:5000; for the provider cog.")
-    cog_callback_url: Url = Field("", description="Our address as the Cog container reaches it; empty means http://HOST:PORT.")
+    cog_callback_url: Url = Field(
+        "", description="Our address as the Cog container reaches it; empty means DUSTREEL_PUBLIC_URL, or http://HOST:PORT."
+    )
     hook_secret: str = Field("", description="Secret behind the addresses of our webhooks; empty keeps one in the data folder.")
     model_text: str = Field("", description="The one model for videos from text, as provider/model; empty lets the routing choose.")
     model_image: str = Field("", description="The one model for videos from pictures, as provider/model; empty lets the routing choose.")

@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import typer
 
 from dustreel.base.errors import Misconfigured
 from dustreel.base.vocabulary import AspectRatio, Duration, Frame, GenerationType, Mode, Resolution
+from dustreel.media import BrokenVideo
 from dustreel.providers import (
     Checkable,
     NotAccepted,
@@ -50,14 +52,16 @@ async def try_out(service: Service, name: str, model: str | None, into: Path, *,
         output = await _made(provider, ticket)
         native = into.with_suffix(".native")
         await provider.fetch(output, native)
-    except (Refused, NotAccepted, Unclear, Stumbled) as failed:
+        await _adapted(service, native, into, want)
+    except (Refused, NotAccepted, Unclear, Stumbled, BrokenVideo) as failed:
         raise Misconfigured(f"{name}: {failed}") from failed
+
+
+async def _adapted(service: Service, native: Path, into: Path, want: Want) -> None:
+    """Raises BrokenVideo."""
     frame = Frame.of(want.resolution, want.aspect_ratio)
     done = await service.bench.adapt(native, into, to=frame, seconds=want.seconds, max_upscale=service.settings.max_upscale)
-    if done:
-        native.unlink()
-    else:
-        native.rename(into)
+    await asyncio.to_thread(native.unlink if done else partial(native.rename, into))
     facts = (await service.bench.examine(into, expect=frame, seconds=want.seconds)).facts
     print(f"{into}: {facts.duration_seconds} s, {facts.width}x{facts.height}, {facts.fps} fps, {facts.bytes:,} bytes.")
     print(f"Adapted: {dict(done)}." if done else "As it came.")

@@ -18,10 +18,10 @@ from dustreel.jobs.job import Person, TooManyActiveJobs
 from dustreel.jobs.life import Accepted, Deadlines, Draft, Idempotency, Terms
 from dustreel.jobs.traffic import Allowance
 from dustreel.pictures import Album, StoredPicture
-from dustreel.providers import Closed, Order, Registry, Route, UnsupportedCombination, Want
+from dustreel.providers import Order, Registry, Route, Shut, UnsupportedCombination, Want
 from dustreel.queue import Lane
 
-CLOSED_KNOWN_SECONDS = 1.0
+SHUT_KNOWN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Desk:
     ) -> None:
         self._db, self._registry, self._allowances, self._album = db, registry, allowances, album
         self._estimates, self._ids, self._rules = estimates, ids, rules
-        self._closed_at = -math.inf
-        self._known_closed: Closed = frozenset()
+        self._shut_read_at = -math.inf
+        self._known_shut = Shut()
         self._answering: dict[tuple[UUID, Mode, Idempotency], asyncio.Task[Accepted]] = {}
 
     async def submit(self, wish: Wish, *, idempotency: Idempotency | None, admit: Callable[[], Awaitable[None]]) -> Accepted:
@@ -103,9 +103,9 @@ class Desk:
             task.exception()  # nobody may be waiting any more; that is no reason for a warning
 
     async def _take_in(self, wish: Wish, idempotency: Idempotency | None) -> Accepted:
-        closed = await self._closed() if wish.mode is Mode.LIVE else frozenset()
+        shut = await self._shut() if wish.mode is Mode.LIVE else None
         try:
-            route = self._registry.route(_want(wish, wish.aspect_ratio or AspectRatio.WIDE), wish.mode, closed=closed)
+            route = self._registry.route(_want(wish, wish.aspect_ratio or AspectRatio.WIDE), wish.mode, shut=shut)
         except (UnsupportedCombination, Unavailable):
             await self._check_live(wish)  # who has too many jobs hears of that first
             raise
@@ -116,7 +116,7 @@ class Desk:
             await self._check_balance(wish)
             picture = await self._album.obtain(wish.image_url, wish.user_id, wish.mode)
             aspect = aspect or AspectRatio.nearest(picture.width, picture.height)
-            route = self._registry.route(_want(wish, aspect), wish.mode, closed=closed)
+            route = self._registry.route(_want(wish, aspect), wish.mode, shut=shut)
         assert aspect is not None
         return await self._accept(wish, route, aspect, picture, idempotency)
 
@@ -152,16 +152,16 @@ class Desk:
         async with self._db.transaction() as connection:
             return await life.accept_once(connection, draft, terms, idempotency)
 
-    async def _closed(self) -> Closed:
+    async def _shut(self) -> Shut | None:
         """What is sent nothing now: read anew once a second, for many callers at once."""
         if not self._registry.has_remote:
-            return frozenset()
+            return None
         now = time.monotonic()
-        if now - self._closed_at > CLOSED_KNOWN_SECONDS:
-            self._closed_at = now
+        if now - self._shut_read_at > SHUT_KNOWN_SECONDS:
+            self._shut_read_at = now
             async with self._db.connection() as connection:
-                self._known_closed = await traffic.closed(connection, self._allowances)
-        return self._known_closed
+                self._known_shut = await traffic.shut(connection, self._allowances)
+        return self._known_shut
 
     async def _check_live(self, wish: Wish) -> None:
         async with self._db.connection() as connection:

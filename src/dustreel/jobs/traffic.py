@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from dustreel.base.db import Connection, Row, Statements, every, one
+from dustreel.jobs.job import Job
+from dustreel.providers import Shut
 
 SQL = Statements(__package__, "traffic.sql")
 
@@ -14,9 +16,11 @@ FAILURES_AT_MOST = 5
 LONGER_AT_MOST = 10
 # A probe that nobody reports on (its worker died) is made by another after this.
 PROBE_SECONDS = 60.0
-# Where a provider has as much as it may have, something ends every few seconds.
+# Where a provider has as much as it may have, something ends every few seconds. Who stands far behind in the line asks more seldom.
 FULL_SECONDS = 2.0
-CROWD = 40
+LINE = 20
+# A rest that is shorter is waited for; for a longer one another provider is asked.
+SHORT_REST_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,49 +53,60 @@ class Closed(Exception):
         self.is_spent = is_spent
 
 
-async def expect(db: Connection, provider: str, model: str, *, usd: Decimal, allowance: Allowance) -> None:
+async def expect(db: Connection, job: Job, *, usd: Decimal, allowance: Allowance) -> None:
     """Whether one more order would be let through now: asked before a picture is uploaded for it. Raises Full, Closed."""
-    stand = await _stand(db, provider, model, allowance)
-    _judge(stand, provider, allowance, more=1, usd=usd)
-    if stand["rests_open"]:
-        raise Closed(f"{provider} has failed to take orders for {model}")
+    stand = await _stand(db, job, allowance)
+    _judge(stand, job.provider, allowance, more=1, usd=usd)
+    if stand["is_shut"]:
+        raise Closed(f"{job.provider} has failed to take orders for {job.model}")
 
 
-async def admit(db: Connection, provider: str, model: str, allowance: Allowance) -> None:
+async def admit(db: Connection, job: Job, allowance: Allowance) -> None:
     """Whether the order that this transaction has just written down may be sent. Raises Full, Closed; then nothing of it may stay."""
-    await db.execute(SQL["lock"], {"provider": provider})
-    stand = await _stand(db, provider, model, allowance)
-    _judge(stand, provider, allowance, more=0, usd=Decimal(0))
-    if stand["is_open"] and await one(db, SQL["probe"], provider=provider, model=model, seconds=PROBE_SECONDS) is None:
-        raise Closed(f"{provider} has failed to take orders for {model}")
+    await db.execute(SQL["lock"], {"provider": job.provider})
+    stand = await _stand(db, job, allowance)
+    _judge(stand, job.provider, allowance, more=0, usd=Decimal(0))
+    if stand["is_open"] and await one(db, SQL["probe"], provider=job.provider, model=job.model, seconds=PROBE_SECONDS) is None:
+        raise Closed(f"{job.provider} has failed to take orders for {job.model}")
 
 
-async def _stand(db: Connection, provider: str, model: str, allowance: Allowance) -> Row:
-    _, window = allowance.rate or (0, 0.0)
-    stand = await one(db, SQL["stand"], provider=provider, model=model, window=window)
-    assert stand is not None
+async def _stand(db: Connection, job: Job, allowance: Allowance) -> Row:
+    stand = await one(
+        db,
+        SQL["stand"],
+        job_id=job.id,
+        provider=job.provider,
+        model=job.model,
+        counts_places=allowance.at_once is not None,
+        counts_rate=allowance.rate is not None,
+        counts_dollars=allowance.usd_a_day is not None,
+        window=0.0 if allowance.rate is None else allowance.rate[1],
+    )
+    assert stand is not None, "jobs are kept"
     return stand
 
 
 def _judge(stand: Row, provider: str, allowance: Allowance, *, more: int, usd: Decimal) -> None:
-    """With so many orders more, and what they cost."""
+    """With so many orders more, and what they cost. Places go to those who have waited longest."""
     if allowance.usd_a_day is not None and stand["spent"] + usd > allowance.usd_a_day:
         raise Closed(f"the day's budget for {provider} is spent", is_spent=True)
+    if stand["rests"] is not None and stand["rests"] > SHORT_REST_SECONDS:
+        raise Closed(f"{provider} asked to be left alone")
     if stand["rests"] is not None:
         raise Full(stand["rests"])
-    # The more wait for a place, the more seldom each asks: somebody asks every fraction of a second all the same.
-    pause = FULL_SECONDS * max(1.0, stand["crowd"] / CROWD)
-    if allowance.at_once is not None and stand["under_way"] + more > allowance.at_once:
+    wanted = more + (stand["ahead"] or 0)
+    pause = FULL_SECONDS * max(1.0, wanted / LINE)
+    if allowance.at_once is not None and stand["under_way"] + wanted > allowance.at_once:
         raise Full(pause)
     if allowance.rate is not None:
         many, window = allowance.rate
-        if stand["recent"] + more > many:
+        if stand["recent"] + wanted > many:
             raise Full(max(pause, window / many))
 
 
-async def took(db: Connection, provider: str, model: str) -> None:
-    """It took an order: all is well."""
-    await db.execute(SQL["took"], {"provider": provider, "model": model})
+async def is_well(db: Connection, provider: str, model: str) -> None:
+    """It answered in its senses: it took an order, or said why it would not take this one, or asked to be left alone."""
+    await db.execute(SQL["is_well"], {"provider": provider, "model": model})
 
 
 async def failed(db: Connection, provider: str, model: str, *, rest: float) -> None:
@@ -108,11 +123,11 @@ async def rest(db: Connection, provider: str, seconds: float) -> None:
     await db.execute(SQL["rest"], {"provider": provider, "seconds": seconds})
 
 
-async def closed(db: Connection, allowances: Mapping[str, Allowance]) -> frozenset[tuple[str, str | None]]:
-    """What nothing is to be sent to now: providers with a model, or with None where no model of theirs is."""
-    found: set[tuple[str, str | None]] = {(row["provider"], row["model"]) for row in await every(db, SQL["closed"])}
+async def shut(db: Connection, allowances: Mapping[str, Allowance]) -> Shut:
+    """What nothing is to be sent to now, and what there is left to spend."""
+    models = frozenset((row["provider"], row["model"]) for row in await every(db, SQL["shut"], short=SHORT_REST_SECONDS))
     budgets = {name: allowance.usd_a_day for name, allowance in allowances.items() if allowance.usd_a_day is not None}
-    if budgets:
-        spent = {row["provider"]: row["spent"] for row in await every(db, SQL["spent"], providers=list(budgets))}
-        found |= {(name, None) for name, budget in budgets.items() if spent.get(name, Decimal(0)) >= budget}
-    return frozenset(found)
+    if not budgets:
+        return Shut(models)
+    spent = {row["provider"]: row["spent"] for row in await every(db, SQL["spent"], providers=list(budgets))}
+    return Shut(models, {name: budget - spent.get(name, Decimal(0)) for name, budget in budgets.items()})

@@ -11,8 +11,8 @@ from av.video.reformatter import Interpolation
 
 from dustreel.base.workshop import Declined
 
-# Encoders round sizes to whole blocks: 1366×768 counts as 16:9.
-SHAPE_OFF_BY = 0.02
+# Encoders and models round sizes to whole blocks: 1366×768, 1280×704 and 832×480 count as 16:9.
+SHAPE_OFF_BY = 0.03
 # As `videos.examine` allows.
 SHORT_BY_AT_MOST = 0.25
 # Containers that hold videos, and no protocol: a playlist in a video's clothes could read our files.

@@ -1,6 +1,7 @@
 """Who renders: the port that the worker speaks to, the registry that picks, and one adapter a provider."""
 
 from dustreel.providers.port import (
+    Borrowing,
     Capability,
     Checkable,
     Findable,
@@ -24,12 +25,12 @@ from dustreel.providers.port import (
     Unclear,
     Want,
 )
-from dustreel.providers.registry import Closed, Offer, Preferences, Provider, Registry, Route, UnsupportedCombination, model_used
+from dustreel.providers.registry import Offer, Preferences, Provider, Registry, Route, Shut, UnsupportedCombination, model_used
 
 __all__ = [
+    "Borrowing",
     "Capability",
     "Checkable",
-    "Closed",
     "Findable",
     "Hooked",
     "Knock",
@@ -48,6 +49,7 @@ __all__ = [
     "RemoteProvider",
     "Route",
     "Shot",
+    "Shut",
     "Sighting",
     "Stumbled",
     "Tell",

@@ -18,6 +18,8 @@ from dustreel.base.errors import Misconfigured
 from dustreel.base.vocabulary import AspectRatio, Frame, GenerationType
 from dustreel.providers.port import Capability, Order, Refused, Shot
 
+VENDORS = ("replicate", "fal", "openai_compatible", "cog")
+
 type Words = Annotated[str, Field(min_length=1, max_length=200)]
 type Dollars = Annotated[Decimal, Field(ge=0, lt=1_000)]
 
@@ -119,7 +121,7 @@ class Recipe(_Table):
         """The input to send for this order; `picture` as the provider takes it: an address, or a data URL."""
         assert order.shot is not None, "a remote provider's order has a shot"
         names, shot = self.inputs, order.shot
-        frame = _pixels(shot, order.aspect_ratio, self.multiple_of)
+        frame = pixels(shot, order.aspect_ratio, self.multiple_of)
         values: dict[str | None, Any] = {
             names.prompt: order.prompt,
             names.picture: picture,
@@ -187,7 +189,11 @@ def _text(file: Path) -> str:
 
 def _recipes(text: str, provider: str, source: str) -> list[Recipe]:
     try:
-        tables = tomllib.loads(text).get(provider, [])
+        everything = tomllib.loads(text)
+        for name in everything:
+            if name not in VENDORS:
+                raise Misconfigured(f"{source} has models of {name!r}, which is none of: {', '.join(VENDORS)}.")
+        tables = everything.get(provider, [])
         return [Recipe.model_validate(table) for table in (tables if isinstance(tables, list) else [tables])]
     except tomllib.TOMLDecodeError as wrong:
         raise Misconfigured(f"{source} is not TOML: {wrong}.") from wrong
@@ -197,7 +203,8 @@ def _recipes(text: str, provider: str, source: str) -> list[Recipe]:
         raise Misconfigured(f"{source} has no usable model: {where}: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
-def _pixels(shot: Shot, aspect: AspectRatio, multiple_of: int) -> Frame:
+def pixels(shot: Shot, aspect: AspectRatio, multiple_of: int) -> Frame:
+    """A shot's size, its sides rounded to whole blocks."""
     across, down = aspect.parts
     short, long = (
         multiple_of * round(side / multiple_of) for side in (shot.short_side, shot.short_side * max(across, down) / min(across, down))

@@ -59,6 +59,7 @@ class FalProvider:
 
     name = "fal"
     asked_twice_is_asked_once = False
+    borrows_pictures = True
 
     def __init__(
         self,
@@ -259,16 +260,21 @@ class _WebhookKeys:
         self._api, self._url, self._clock = api, url, clock
         self._keys: list[Ed25519PublicKey] = []
         self._learned_at = self._asked_at = -math.inf
+        self._asking = asyncio.Lock()
 
     async def have_signed(self, message: bytes, signature: bytes) -> bool:
         """Raises Unclear where the keys can't be had."""
-        if self._clock.monotonic() - self._learned_at > KEYS_SECONDS:
-            await self._learn()
-        if any(_verifies(key, message, signature) for key in self._keys):
+        if self._known(message, signature) and self._clock.monotonic() - self._learned_at <= KEYS_SECONDS:
             return True
-        if self._clock.monotonic() - self._asked_at <= KEYS_AGAIN_SECONDS:
-            return False
-        await self._learn()
+        # Anybody can make us ask: so one asks at a time, and once a minute.
+        async with self._asking:
+            if self._clock.monotonic() - self._asked_at > KEYS_AGAIN_SECONDS:
+                await self._learn()
+        if not self._keys:
+            raise Unclear("fal did not tell its webhook keys")
+        return self._known(message, signature)
+
+    def _known(self, message: bytes, signature: bytes) -> bool:
         return any(_verifies(key, message, signature) for key in self._keys)
 
     async def _learn(self) -> None:

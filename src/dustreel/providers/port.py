@@ -177,9 +177,14 @@ class Ticket:
     """The provider's own name for it."""
 
 
+def plain(text: str) -> str:
+    """A stranger's text, such as can be stored: without a NUL or half a surrogate pair."""
+    return text.replace("\0", "").encode(errors="replace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """How an order stood when it was looked at."""
+    """How an order stood when it was looked at. What its provider said is made plain."""
 
     phase: Phase
     progress: float | None = None
@@ -188,6 +193,12 @@ class Sighting:
     """With SUCCEEDED: the address to `fetch` from."""
     error: str | None = None
     """With FAILED: why, for the user."""
+
+    def __post_init__(self) -> None:
+        if self.error is not None:
+            object.__setattr__(self, "error", plain(self.error))
+        if self.output is not None:
+            object.__setattr__(self, "output", plain(self.output))
 
     @classmethod
     def told(cls, said: Mapping[str, Any] | None) -> "Sighting":
@@ -291,6 +302,13 @@ class Checkable(Protocol):
 
     async def check(self) -> str:
         """Whose key it is, or what answers there, in a few words for the operator. Costs nothing. Raises Unclear."""
+
+
+@runtime_checkable
+class Borrowing(Protocol):
+    """A remote provider that fetches a picture from an address of ours, where there is one that it reaches."""
+
+    borrows_pictures: bool
 
 
 @runtime_checkable

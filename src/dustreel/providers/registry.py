@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from itertools import product
 
 from dustreel.base.errors import DomainError, Misconfigured, Unavailable
@@ -28,8 +29,23 @@ class UnsupportedCombination(DomainError):
 
 
 type Provider = LocalProvider | RemoteProvider
-type Closed = frozenset[tuple[str, str | None]]
-"""Providers, each with a model that nothing is to be sent to now, or with None for all of its models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """What nothing is to be sent to now."""
+
+    models: frozenset[tuple[str, str | None]] = frozenset()
+    """Providers, each with a model, or with None for all of its models."""
+    left: Mapping[str, Decimal] = field(default_factory=dict)
+    """The dollars that may still be spent today, by provider; one that isn't there has no limit."""
+
+    def has(self, provider: str, model: str, usd: Decimal) -> bool:
+        """Whether an order of this price is not to go there."""
+        return bool(self.models & {(provider, None), (provider, model)}) or usd > self.left.get(provider, usd)
+
+    def and_also(self, provider: str, model: str) -> "Shut":
+        return replace(self, models=self.models | {(provider, model)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +114,12 @@ class Registry:
             if not any(pin in _names(provider, model) for provider in self._live for model in provider.models):
                 raise Misconfigured(f"{pin!r} is pinned for {kind}, and no provider of DUSTREEL_PROVIDERS has such a model.")
 
-    def route(self, want: Want, mode: Mode, *, without: frozenset[str] = frozenset(), closed: Closed = frozenset()) -> Route:
-        """The first that can, natively before adapted, leaving out those that have refused already, and what is `closed` for now.
+    def route(self, want: Want, mode: Mode, *, without: frozenset[str] = frozenset(), shut: Shut | None = None) -> Route:
+        """The first that can, natively before adapted, leaving out those that have refused already, and what is `shut` for now.
 
-        Raises UnsupportedCombination, with the nearest things that could be had; Unavailable where only closed ones can.
+        Raises UnsupportedCombination, with the nearest things that could be had; Unavailable where only what is shut can.
         """
+        shut = shut or Shut()
         able = [
             Route(provider, capability, plan)
             for provider, capability in self._offers(mode, want.generation_type)
@@ -110,7 +127,7 @@ class Registry:
         ]
         if not able:
             raise UnsupportedCombination(self._alternatives(want, mode))
-        able = [route for route in able if not closed & {(route.provider.name, None), (route.provider.name, route.capability.model)}]
+        able = [route for route in able if not shut.has(route.provider.name, route.capability.model, route.plan.shot.usd)]
         if not able:
             raise Unavailable
         return next((route for route in able if route.plan.is_native), able[0])

@@ -66,6 +66,7 @@ class ReplicateProvider:
 
     name = "replicate"
     asked_twice_is_asked_once = False
+    borrows_pictures = True
 
     def __init__(self, token: str, catalogue: Catalogue, *, clock: Clock, base_url: str = BASE_URL) -> None:
         self.models = catalogue.models

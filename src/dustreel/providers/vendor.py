@@ -1,18 +1,25 @@
 """What every vendor's HTTP has in common: an order is sent once, questions may be repeated, and no answer is taken for granted."""
 
+import contextlib
 import re
+import time
 from collections.abc import Collection, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 import httpx
 
 from dustreel.base.tls import trusted
-from dustreel.providers.port import NotAccepted, Refused, Unclear
+from dustreel.providers.port import NotAccepted, Refused, Unclear, plain
 
 # Taking an order waits for nothing but a row on their side.
 TIMES = httpx.Timeout(10.0, connect=5.0)
 CONNECTIONS_AT_MOST = 64
 _MODERATED = re.compile(r"flagged|nsfw|sensitive|moderat|content[ _]polic|safety|inappropriate", re.IGNORECASE)
+_IN_SECONDS = re.compile(r"in ~?(\d{1,6}) ?s", re.IGNORECASE)
+THROTTLED = 429
+THROTTLED_SECONDS = 10.0
+RETRY_AFTER_AT_MOST = 3_600.0
 SAID_AT_MOST = 500
 _BAR = re.compile(r"(\d{1,3})%\|")
 # Characters from a log's end: a bar is drawn anew every moment.
@@ -70,7 +77,7 @@ class Vendor:
                 return self.object_of(answer)
         except (httpx.HTTPError, Unclear) as failed:
             raise NotAccepted(f"{self.name} did not take the picture: {reason(failed)}") from failed
-        raise NotAccepted(f"{self.name} did not take the picture: it answered {answer.status_code}")
+        raise NotAccepted(f"{self.name} did not take the picture: it answered {answer.status_code}", retry_after=retry_after(answer))
 
     def object_of(self, answer: httpx.Response) -> Mapping[str, Any]:
         """Raises Unclear where the answer is no JSON object."""
@@ -107,7 +114,7 @@ def detail(answer: httpx.Response) -> str:
 def words(value: object) -> str:
     """The sentence in an error body, wherever its vendor puts it: `detail`, `error`, `message`, `title`, alone or in a list."""
     if isinstance(value, str):
-        return value[:SAID_AT_MOST]
+        return plain(value)[:SAID_AT_MOST]
     if isinstance(value, list):
         return "; ".join(filter(None, map(words, value)))[:SAID_AT_MOST]
     if isinstance(value, dict):
@@ -127,13 +134,26 @@ def is_moderated(said: str) -> bool:
 
 
 def refusal(said: str) -> str:
+    """A vendor's words for the user; where they mean that it refused the prompt, said so."""
     return f"Model refused the prompt: {said}" if is_moderated(said) else said
 
 
 def retry_after(answer: httpx.Response) -> float | None:
-    """Seconds; None where none are given, or a date is."""
-    given = answer.headers.get("retry-after", "")
-    return float(given) if given.isascii() and given.isdigit() else None
+    """Seconds that it asked to be left alone: in its header (RFC 9110, section 10.2.3), or in its words, as in "resets in ~30s".
+
+    Whoever throttles and says no time gets a default; whoever doesn't throttle and says none gets None. Nobody is waited for too long.
+    """
+    given = answer.headers.get("retry-after", "").strip()
+    seconds: float | None = None
+    if given.isascii() and given.isdigit():
+        seconds = float(given)
+    elif given:
+        with contextlib.suppress(ValueError):
+            seconds = parsedate_to_datetime(given).timestamp() - time.time()
+    elif answer.status_code == THROTTLED:
+        said = _IN_SECONDS.search(detail(answer))
+        seconds = float(said[1]) if said else THROTTLED_SECONDS
+    return None if seconds is None else min(max(seconds, 0.0), RETRY_AFTER_AT_MOST)
 
 
 def reason(failed: Exception) -> str:

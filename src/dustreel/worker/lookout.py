@@ -109,7 +109,7 @@ class Lookout:
     async def _reconcile(self, due: Due, provider: RemoteProvider) -> None:
         """An order that may have been taken: searched for, or asked again where that is safe, and given up at its deadline."""
         submission = due.submission
-        if provider.asked_twice_is_asked_once and due.job_is_live:
+        if provider.asked_twice_is_asked_once and due.job_is_live and not due.is_overdue:
             async with self._crew.db.transaction() as connection:
                 await submissions.ask_again(connection, submission.id, lease=self._lease)
             return

@@ -7,7 +7,7 @@ from pathlib import Path
 from dustreel import videos
 from dustreel.base.vocabulary import Mode
 from dustreel.jobs import Job
-from dustreel.providers import Order, Shot
+from dustreel.providers import Borrowing, Order, Shot
 from dustreel.storage import new_key
 from dustreel.worker.crew import Crew
 
@@ -32,7 +32,7 @@ async def order_of(job: Job, crew: Crew, folder: Path, *, shot: Shot | None = No
         picture=picture,
         reference_person=job.reference_person is not None,
         directives=job.mode is Mode.TEST,
-        picture_url=await _lent(picture, crew) if shot is not None and picture is not None else None,
+        picture_url=await _lent(picture, job, crew) if shot is not None and picture is not None else None,
         shot=shot,
     )
 
@@ -49,9 +49,9 @@ async def _picture(job: Job, crew: Crew, folder: Path, *, cropped: bool) -> Path
     return path
 
 
-async def _lent(picture: Path, crew: Crew) -> str | None:
-    """Its address, where a provider reaches ours; gone again when no job can need it any more."""
-    if crew.links is None:
+async def _lent(picture: Path, job: Job, crew: Crew) -> str | None:
+    """Its address, where the provider wants one and reaches ours; gone again when no job can need it any more."""
+    if crew.links is None or not isinstance(crew.registry.remote(job.provider), Borrowing):
         return None
     key = new_key("pictures", "jpg", crew.ids.secret)
     await crew.write(partial(videos.remove_later, keys=[key], after=crew.deadlines.job + ABANDONED_SECONDS))

@@ -5,6 +5,7 @@ and whatever the provider did not provably refuse is asked about (`lookout.py`),
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Mapping
 from decimal import Decimal
@@ -57,11 +58,9 @@ async def submit(job: Job, crew: Crew) -> Job:
         raise Refused("The model that was to make it is no longer offered")
     allowance, submission_id = crew.allowances.get(job.provider, Allowance()), crew.ids.uuid()
     try:
-        await crew.read(partial(traffic.expect, provider=job.provider, model=job.model, usd=shot.usd, allowance=allowance))
+        await crew.read(partial(traffic.expect, job=job, usd=shot.usd, allowance=allowance))
         sent = await _prepared(job, crew, provider, shot)
-        intended = await crew.write(
-            partial(_intend, job=job, crew=crew, submission_id=submission_id, sent=sent, usd=shot.usd, allowance=allowance)
-        )
+        intended = await _intend(job, crew, submission_id, sent, usd=shot.usd, allowance=allowance)
     except traffic.Full as full:
         return await _wait(job, crew, after=full.after)
     except traffic.Closed as closed:
@@ -82,10 +81,21 @@ async def _prepared(job: Job, crew: Crew, provider: RemoteProvider, shot: Shot) 
             raise Stumbled("The provider did not take the picture in time") from late
 
 
-async def _intend(db: Any, job: Job, crew: Crew, submission_id: UUID, sent: Mapping[str, Any], usd: Decimal, allowance: Allowance) -> Job:
-    intended = await submissions.intend(db, job, submission_id, sent, usd=usd, lease=SUBMIT_LEASE_SECONDS, deadlines=crew.deadlines)
-    await traffic.admit(db, job.provider, job.model, allowance)
-    return intended
+async def _intend(job: Job, crew: Crew, submission_id: UUID, sent: Mapping[str, Any], *, usd: Decimal, allowance: Allowance) -> Job:
+    """Raises Overtaken, Full, Closed."""
+    is_first = True
+
+    async def both(db: Any) -> Job:
+        nonlocal is_first
+        # Where the answer to a commit was lost it may stand, and then it was admitted, too.
+        stands = not is_first and await submissions.find(db, submission_id) is not None
+        is_first = False
+        intended = await submissions.intend(db, job, submission_id, sent, usd=usd, lease=SUBMIT_LEASE_SECONDS, deadlines=crew.deadlines)
+        if not stands:
+            await traffic.admit(db, job, allowance)
+        return intended
+
+    return await crew.write(both)
 
 
 async def _wait(job: Job, crew: Crew, *, after: float) -> Job:
@@ -101,15 +111,17 @@ async def _wait(job: Job, crew: Crew, *, after: float) -> Job:
 async def _around(job: Job, crew: Crew, closed: traffic.Closed) -> Job:
     """The next provider that can; where there is none, this one later. Raises Overtaken, Refused."""
     log.info("a provider is passed over", job_id=str(job.id), provider=job.provider, model=job.model, reason=str(closed))
-    here = frozenset({(job.provider, None if closed.is_spent else job.model)})
 
     async def elsewhere(db: Any) -> Job | None:
-        tried, shut = await submissions.tried(db, job.id), await traffic.closed(db, crew.allowances)
-        try:
-            route = crew.registry.route(want_of(job), job.mode, without=tried, closed=shut | here)
-        except (UnsupportedCombination, Unavailable):
-            return None
-        return await life.reroute(db, job, provider=route.provider.name, model=route.capability.model)
+        tried, shut = await submissions.tried(db, job.id), await traffic.shut(db, crew.allowances)
+        if not closed.is_spent:  # a budget says itself what it is too small for
+            shut = shut.and_also(job.provider, job.model)
+        # Rather one that has refused it once than none.
+        for without in (tried, frozenset[str]()):
+            with contextlib.suppress(UnsupportedCombination, Unavailable):
+                route = crew.registry.route(want_of(job), job.mode, without=without, shut=shut)
+                return await life.reroute(db, job, provider=route.provider.name, model=route.capability.model)
+        return None
 
     rerouted = await crew.write(elsewhere)
     if rerouted is not None:
@@ -125,7 +137,7 @@ async def submit_again(job: Job, crew: Crew) -> Job:
     submission = await crew.read(partial(submissions.of_job, job_id=job.id))
     if submission is None or submission.state is not State.INTENT or submission.sent is None or not provider.asked_twice_is_asked_once:
         return await _let_go(job, crew)
-    return await uncut(_send(job, crew, provider, submission.id, submission.sent))
+    return await uncut(_send(job, crew, provider, submission.id, submission.sent, again=True))
 
 
 async def collect(job: Job, crew: Crew) -> Job:
@@ -151,18 +163,23 @@ def _provider(job: Job, crew: Crew) -> RemoteProvider:
     return provider
 
 
-async def _send(job: Job, crew: Crew, provider: RemoteProvider, submission_id: UUID, sent: Mapping[str, Any]) -> Job:
-    """Returns the job as its row says afterwards: with the provider, back at its first step for another one, or ended meanwhile."""
+async def _send(
+    job: Job, crew: Crew, provider: RemoteProvider, submission_id: UUID, sent: Mapping[str, Any], *, again: bool = False
+) -> Job:
+    """Returns the job as its row says afterwards: with the provider, back at its first step for another one, or ended meanwhile.
+
+    `again`: it may have been taken the first time. A refusal of the repetition proves nothing about that.
+    """
     try:
         async with asyncio.timeout(SUBMIT_SECONDS):
             ticket = await provider.submit(job.model, sent, submission_id, crew.webhook_url(provider, submission_id))
-    except Refused as no:
-        # A matter of taste, not of health: the provider is well.
-        await crew.write(
-            partial(submissions.refused, job=job, submission_id=submission_id, because=str(no), provider=job.provider, model=job.model)
-        )
-        raise
-    except NotAccepted as no:
+    except (Refused, NotAccepted) as no:
+        if again:
+            log.info("an order whose fate is unknown can't be repeated now", job_id=str(job.id), provider=provider.name, error=str(no))
+            return await _let_go(job, crew)
+        if isinstance(no, Refused):
+            await crew.write(partial(_refused, job=job, submission_id=submission_id, because=str(no)))
+            raise
         return await _elsewhere(job, crew, submission_id, no)
     except Exception as unclear:
         # Whatever this was, the order may have been taken.
@@ -175,10 +192,16 @@ async def _send(job: Job, crew: Crew, provider: RemoteProvider, submission_id: U
 async def _taken(job: Job, crew: Crew, submission_id: UUID, ticket: Ticket) -> Job:
     async def both(db: Any) -> Job:
         await submissions.accepted(db, submission_id, ticket.upstream_id, after=FIRST_LOOK_SECONDS)
-        await traffic.took(db, job.provider, job.model)
+        await traffic.is_well(db, job.provider, job.model)
         return await life.reread(db, job.id)
 
     return await crew.write(both)
+
+
+async def _refused(db: Any, job: Job, submission_id: UUID, because: str) -> None:
+    """A matter of taste, not of health."""
+    await traffic.is_well(db, job.provider, job.model)
+    await submissions.refused(db, job, submission_id, because=because, provider=job.provider, model=job.model)
 
 
 async def _elsewhere(job: Job, crew: Crew, submission_id: UUID, no: NotAccepted) -> Job:
@@ -186,13 +209,15 @@ async def _elsewhere(job: Job, crew: Crew, submission_id: UUID, no: NotAccepted)
     log.warning("a provider did not take a job", job_id=str(job.id), provider=job.provider, error=str(no))
 
     async def write_down(db: Any) -> Job:
+        if no.retry_after is None and not no.for_good:
+            await traffic.failed(db, job.provider, job.model, rest=crew.circuit_seconds)
+        else:
+            await traffic.is_well(db, job.provider, job.model)
         if no.retry_after is not None:
             await traffic.rest(db, job.provider, no.retry_after)
-        elif not no.for_good:
-            await traffic.failed(db, job.provider, job.model, rest=crew.circuit_seconds)
-        tried, shut = await submissions.tried(db, job.id), await traffic.closed(db, crew.allowances)
+        tried, shut = await submissions.tried(db, job.id), await traffic.shut(db, crew.allowances)
         try:
-            route = crew.registry.route(want_of(job), job.mode, without=tried | {job.provider}, closed=shut)
+            route = crew.registry.route(want_of(job), job.mode, without=tried | {job.provider}, shut=shut)
             name, model = route.provider.name, route.capability.model
         except (UnsupportedCombination, Unavailable):
             name, model = job.provider, job.model
