@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import time
 from contextlib import ExitStack
+from itertools import batched
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -19,7 +20,7 @@ from psycopg import conninfo, sql
 from bench import load
 from bench.api_speed import SECONDS, USERS, prepare, unlimited, wishes_of
 from bench.processes import running
-from dustreel.base.db import Database
+from dustreel.base.db import Connection, Database
 from dustreel.base.embedded import EmbeddedPostgres
 from dustreel.base.vocabulary import AspectRatio, Duration, Dust, GenerationType, Mode, Resolution, Seconds
 from dustreel.jobs import Deadlines, Draft, Terms, life, submissions
@@ -112,18 +113,24 @@ async def _make_waiting(url: str, upstream: FakeReplicate) -> None:
     terms = Terms(Dust(1_000_000), WAITING + 1, 86_400)
     user, worker = uuid4(), uuid4()
     drafts = [_draft(user) for _ in range(WAITING)]
-    async with db.transaction() as connection:
-        for draft in drafts:
-            await life.accept(connection, draft, terms)
-    # A job begins queued, which is checked when the transaction ends.
-    async with db.transaction() as connection:
-        for draft in drafts:
-            job = await life.start(connection, draft.id, worker_id=worker, deadlines=DEADLINES)
-            submission = uuid4()
-            await submissions.intend(connection, job, submission, {"prompt": draft.prompt}, lease=60.0, deadlines=DEADLINES)
-            order = upstream.take("minimax/video-01", {"prompt": draft.prompt})
-            await submissions.accepted(connection, submission, order.id, after=1.0)
+    for some in batched(drafts, 50):
+        async with db.transaction() as connection:
+            for draft in some:
+                await life.accept(connection, draft, terms)
+        # A job begins queued, which is checked when the transaction ends.
+        async with db.transaction() as connection:
+            for draft in some:
+                await _send(connection, draft.id, worker, upstream)
     await db.close()
+
+
+async def _send(connection: Connection, job_id: UUID, worker: UUID, upstream: FakeReplicate) -> None:
+    job = await life.start(connection, job_id, worker_id=worker, deadlines=DEADLINES)
+    submission = uuid4()
+    assert job.prompt is not None
+    await submissions.intend(connection, job, submission, {"prompt": job.prompt}, lease=60.0, deadlines=DEADLINES)
+    order = upstream.take(job.model, {"prompt": job.prompt})
+    await submissions.accepted(connection, submission, order.id, after=1.0)
 
 
 def _draft(user: UUID) -> Draft:
