@@ -18,8 +18,9 @@ from dustreel.providers import vendor
 from dustreel.worker import lookout, pipeline, remote
 from tests.chaos.scenarios import jpeg
 from tests.conftest import House, User, eventually, house_with
+from tests.e2e.served import free_port
 from tests.fakes import fal
-from tests.fakes.cog_server import Receiver, cog_at, free_port
+from tests.fakes.cog_server import Receiver, cog_at
 from tests.fakes.openai_videos import Dialect
 from tests.fakes.vendors import Fal, OpenAICompatible, Vendor
 from tests.fakes.wire import serving

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -88,12 +87,6 @@ class Cog:
             return self.runs(prompt) >= times
 
         await eventually(ran, f"run {times} of {prompt!r}")
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @asynccontextmanager

@@ -36,7 +36,8 @@ from dustreel.providers import (
 from dustreel.providers.catalogue import read_catalogue
 from dustreel.providers.cog import CogProvider
 from tests.conftest import eventually
-from tests.fakes.cog_server import FINAL, Cog, Receiver, cog_at, free_port
+from tests.e2e.served import free_port
+from tests.fakes.cog_server import FINAL, Cog, Receiver, cog_at
 from tests.fakes.wire import Asked, Told, serving
 
 SECRET = b"what makes tokens"

@@ -188,8 +188,7 @@ def _sighting(prediction: Mapping[str, Any]) -> Sighting:
     if phase is Phase.RENDERING:
         return Sighting(phase, progress=share_told(prediction.get("logs")))
     if phase is Phase.FAILED:
-        # Neither a NUL nor half a surrogate pair can be stored.
-        said = _MACHINERY.sub("", words(prediction.get("error"))).replace("\0", "").encode(errors="replace").decode().strip()
+        said = _MACHINERY.sub("", words(prediction.get("error"))).strip()
         return Sighting(phase, error=refusal(said or "The model failed without a reason"))
     if phase is not Phase.SUCCEEDED:
         return Sighting(phase)
