@@ -4,7 +4,7 @@ Scenes are drawn in units of the picture's height: (0, 0) is the centre, y grows
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -120,22 +120,31 @@ class Camera:
         cv2.warpAffine(backdrop, matrix, (self.width, self.height), dst=into, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def fill(picture: Picture, pixels: Points, tint: ArrayLike) -> None:
+def fill(picture: Picture, pixels: Points, tint: Sequence[float] | Colour) -> None:
     fill_all(picture, [pixels], tint)
 
 
-def fill_all(picture: Picture, shapes: Sequence[Points], tint: ArrayLike) -> None:
-    polygons = [np.round(shape * (1 << _SHIFT)).astype(np.int32) for shape in shapes]
-    cv2.fillPoly(picture, polygons, _scalar(tint), cv2.LINE_AA, _SHIFT)
+def fill_all(picture: Picture, shapes: Sequence[Points], tint: Sequence[float] | Colour) -> None:
+    cv2.fillPoly(picture, [_fixed(shape) for shape in shapes], _scalar(tint), cv2.LINE_AA, _SHIFT)
 
 
-def stroke(picture: Picture, pixels: Points, tint: ArrayLike, width: float) -> None:
-    points = np.round(pixels * (1 << _SHIFT)).astype(np.int32)
-    cv2.polylines(picture, [points], False, _scalar(tint), max(1, round(width)), cv2.LINE_AA, _SHIFT)
+def fill_each(picture: Picture, shapes: Iterable[Points], tint: Sequence[float] | Colour) -> None:
+    """One by one: polygons filled together cancel out where they overlap."""
+    ink = _scalar(tint)
+    for shape in shapes:
+        cv2.fillPoly(picture, [_fixed(shape)], ink, cv2.LINE_AA, _SHIFT)
 
 
-def _scalar(tint: ArrayLike) -> tuple[float, ...]:
-    return tuple(float(part) for part in np.clip(np.asarray(tint, np.float32).ravel(), 0, 255))
+def stroke(picture: Picture, pixels: Points, tint: Sequence[float] | Colour, width: float) -> None:
+    cv2.polylines(picture, [_fixed(pixels)], False, _scalar(tint), max(1, round(width)), cv2.LINE_AA, _SHIFT)
+
+
+def _fixed(pixels: Points) -> NDArray[np.int32]:
+    return np.round(pixels * (1 << _SHIFT)).astype(np.int32)
+
+
+def _scalar(tint: Sequence[float] | Colour) -> tuple[float, ...]:
+    return tuple(min(max(float(part), 0.0), 255.0) for part in tint)
 
 
 def clouds(height: int, width: int, rng: np.random.Generator, *, octaves: int = 5, cells: int = 3, stretch: float = 1.0) -> Plane:
@@ -150,11 +159,14 @@ def clouds(height: int, width: int, rng: np.random.Generator, *, octaves: int = 
     return np.asarray(found / max(float(found.max()), 1e-6), np.float32)
 
 
+@lru_cache(maxsize=1024)
 def disc(radius: float, softness: float) -> Plane:
-    """A glow: 1 in the middle, 0 at the radius in pixels."""
+    """A glow: 1 in the middle, 0 at the radius in pixels. Kept, since every mote asks for its own with each frame; not to be written to."""
     size = int(radius) * 2 + 1
     y, x = np.mgrid[:size, :size].astype(np.float32) - int(radius)
-    return np.asarray(np.clip(1 - np.hypot(x, y) / max(radius, 1.0), 0, 1) ** softness, np.float32)
+    glow: Plane = np.asarray(np.clip(1 - np.hypot(x, y) / max(radius, 1.0), 0, 1) ** softness, np.float32)
+    glow.setflags(write=False)
+    return glow
 
 
 def add_glow(picture: Picture, sprite: Picture, x: float, y: float) -> None:

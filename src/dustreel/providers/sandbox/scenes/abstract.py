@@ -22,9 +22,10 @@ class Abstract:
         self._finish = Finish(shot, rng)
         self._width, self._height = max(2, shot.width // SHRINK), max(2, shot.height // SHRINK)
         self._colours = _palette(rng)
-        self._speed = rng.uniform(0.5, 1.1)
-        self._turns = rng.uniform(-1, 1, VEILS)
-        self._phases = rng.uniform(0, 2 * math.pi, VEILS)
+        # Plain numbers: one of NumPy's would make every plane that it touches twice as large.
+        self._speed = float(rng.uniform(0.5, 1.1))
+        self._turns: list[float] = rng.uniform(-1, 1, VEILS).tolist()
+        self._phases: list[float] = rng.uniform(0, 2 * math.pi, VEILS).tolist()
         y, x = np.mgrid[: self._height, : self._width].astype(np.float32)
         self._x: Plane = (x - self._width / 2) / self._height
         self._y: Plane = (y - self._height / 2) / self._height

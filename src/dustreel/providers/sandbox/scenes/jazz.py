@@ -20,6 +20,7 @@ from dustreel.providers.sandbox.kit import (
     ellipse,
     fill,
     fill_all,
+    fill_each,
     mix,
     place,
     smooth,
@@ -201,9 +202,9 @@ class Jazz:
         breath = np.array((1.0, 1 + 0.010 * math.sin(t * 2.6)))
         # All rims before all fills, so that no joint shows a line.
         parts = [see(pose.body * breath), see(pose.neck), see(pose.near_ear), see(pose.head)]
-        fill_all_each(picture, [part + cool_edge for part in parts], mix(INK, COOL, 0.75))
-        fill_all_each(picture, [part + warm_edge for part in parts], mix(INK, KEY, 0.95))
-        fill_all_each(picture, parts, fur)
+        fill_each(picture, [part + cool_edge for part in parts], mix(INK, COOL, 0.75))
+        fill_each(picture, [part + warm_edge for part in parts], mix(INK, KEY, 0.95))
+        fill_each(picture, parts, fur)
         fill(picture, see(pose.collar), mix(INK, NEON, 0.80))
         fill(picture, see(ellipse(0.150, -0.600, 0.026, 0.026, steps=20)), mix(INK, KEY, 0.95))
         self._draw_eye(picture, see, pose.eye, t)
@@ -284,9 +285,3 @@ class Jazz:
             (where,) = self._camera.see([(left, 0.415)], HALL_DEPTH)
             candle: Plane = np.minimum(disc(height * 0.028 * size_of_flame, 0.6) * 1.4, 1)
             add_glow(picture, (candle[..., None] * (KEY * (0.62 * flicker))).astype(np.uint8), where[0], where[1])
-
-
-def fill_all_each(picture: Picture, shapes: list[Points], tint: Colour) -> None:
-    """One by one: polygons filled together cancel out where they overlap."""
-    for shape in shapes:
-        fill(picture, shape, tint)

@@ -17,6 +17,7 @@ from dustreel.providers.sandbox.kit import (
     disc,
     ellipse,
     fill,
+    fill_each,
     mix,
     place,
     smoother,
@@ -34,6 +35,9 @@ SHRINK = 4
 # Depth, height of the crest line, and how rugged: far to near.
 _RIDGES = ((0.35, 0.06, 0.13), (0.55, 0.13, 0.10), (0.8, 0.20, 0.075), (1.15, 0.31, 0.05))
 _DARKENING = (0.28, 0.52, 0.76, 1.0)
+_BRANCHES = 4
+# A tip, two points a branch and a foot, on both sides.
+_TREE_POINTS = 2 * (2 + 2 * _BRANCHES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,10 @@ class Ridge:
     depth: float
     outline: Points
     tint: Colour
-    trees: tuple[Points, ...]
+    trees: Points
+    """(trees, points, 2): all of them have as many."""
+    give: Points
+    """(trees, points): how far each point leans in the wind; the foot stays."""
 
 
 class Land:
@@ -119,7 +126,9 @@ class Land:
                 crest, base = crest * 0.45, crest_line * 0.35 + 0.015 * number + 0.02
             y = base - np.abs(crest) * rugged
             outline = np.concatenate([np.stack([x, y], -1), [(1.6, 1.2), (-1.6, 1.2)]])
-            found.append(Ridge(depth, outline, self._ridge_tint(number), tuple(self._plant(number, x, y, rng))))
+            trees = self._plant(number, x, y, rng)
+            give = np.clip((trees[..., 1].max(1, keepdims=True) - trees[..., 1]) * 8, 0, 1)
+            found.append(Ridge(depth, outline, self._ridge_tint(number), trees, give))
         return found
 
     def _ridge_tint(self, number: int) -> Colour:
@@ -129,21 +138,21 @@ class Land:
         white = np.array((206, 220, 240), np.float32)
         return mix(tint, white, ((0.14, 0.18, 0.24, 0.34) if self._hour in DARK else (0.30, 0.34, 0.40, 0.50))[number])
 
-    def _plant(self, number: int, x: Points, y: Points, rng: np.random.Generator) -> list[Points]:
-        """Firs along a crest; none on the farthest."""
+    def _plant(self, number: int, x: Points, y: Points, rng: np.random.Generator) -> Points:
+        """Firs along a crest, (trees, points, 2); none on the farthest."""
+        trees: list[list[tuple[float, float]]] = []
         if number == 0 or not (self._setting.forest or self._setting.snow):
-            return []
-        trees = []
+            return np.empty((0, _TREE_POINTS, 2))
         for left in np.sort(rng.uniform(-1.5, 1.5, (0, 46, 34, 18)[number] * (2 if self._setting.forest else 1))):
             height = rng.uniform(0.05, 0.10) * (0, 0.7, 1.1, 2.6)[number]
             foot, half = np.interp(left, x, y), height * 0.22
             right = [(left, foot - height)]
-            for branch in range(1, 5):
-                down = foot - height * (1 - branch / 4)
-                right += [(left + half * branch / 4, down), (left + half * branch / 4 * 0.55, down)]
+            for branch in range(1, _BRANCHES + 1):
+                down = foot - height * (1 - branch / _BRANCHES)
+                right += [(left + half * branch / _BRANCHES, down), (left + half * branch / _BRANCHES * 0.55, down)]
             right.append((left, foot + 0.01))
-            trees.append(np.array(right + [(2 * left - px, py) for px, py in reversed(right)]))
-        return trees
+            trees.append(right + [(2 * left - px, py) for px, py in reversed(right)])
+        return np.array(trees)
 
     def _draw_halo(self, picture: Picture) -> None:
         light = np.zeros((math.ceil(self._shot.height / SHRINK), math.ceil(self._shot.width / SHRINK), 3), np.uint8)
@@ -164,10 +173,9 @@ class Land:
         pixels = self._camera.see(ridge.outline, ridge.depth)
         fill(picture, pixels - (0, self._shot.height * 0.0026), mix(ridge.tint, self._shine, 0.35))
         fill(picture, pixels, ridge.tint)
-        for tree in ridge.trees:
-            give = np.clip((tree[:, 1].max() - tree[:, 1]) * 8, 0, 1)
-            sway = np.stack([0.004 * math.sin(t * 1.3 + tree[0, 0] * 9) * give, np.zeros(len(tree))], -1)
-            fill(picture, self._camera.see(tree + sway, ridge.depth), mix(ridge.tint, self._ink, 0.45))
+        swayed = ridge.trees.copy()
+        swayed[..., 0] += 0.004 * np.sin(t * 1.3 + ridge.trees[:, :1, 0] * 9) * ridge.give
+        fill_each(picture, self._camera.see(swayed, ridge.depth), mix(ridge.tint, self._ink, 0.45))
 
     def _draw_fog(self, picture: Picture, ridge: Ridge, number: int, t: float) -> None:
         """A band of drifting haze at a ridge's foot, which is what sets the ridges apart."""
@@ -206,7 +214,7 @@ class Land:
         rippled = cv2.remap(mirror, from_x.astype(np.float32), from_y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         kept = (0.78 - 0.38 * near)[..., None]
         water = rippled * kept + mix(self._zenith, self._middle, 0.35) * (1 - kept)
-        sun_x = self._camera.see([(self._sun[0], 0)], SKY_DEPTH)[0][0] / 2
+        sun_x = float(self._camera.see([(self._sun[0], 0)], SKY_DEPTH)[0][0]) / 2
         path = np.exp(-(((x - sun_x) / (columns * (0.018 + 0.07 * near))) ** 2))
         glitter = (0.5 + 0.5 * np.sin(y / (1.6 + 5 * near) * 2.1 - t * 3 + 8 * np.sin(x / (9 + 30 * near) + t))) ** 3
         water = water + (path * glitter)[..., None] * self._shine * 0.62
