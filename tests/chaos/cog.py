@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from tests.fakes.cog_server import Cog
-from tests.fakes.replicate import Fault
+from tests.fakes.scripted import Fault
 from tests.fakes.wire import Asked, Told
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.chaos.cog import RealCog
 from tests.chaos.front import Front
 from tests.chaos.stage import Play, Stage, Victim
-from tests.fakes.replicate import Fault
+from tests.fakes.scripted import Fault
 from tests.fakes.vendors import Fal, OpenAICompatible, Replicate, Vendor
 
 OBSTACLE_SECONDS = 1.0
@@ -108,7 +108,7 @@ async def webhook_twice(play: Play, front: Front) -> None:
 
 async def ambiguous(play: Play, front: Front) -> None:
     """The order was taken, and the answer lost."""
-    play.upstream.fail_next(play.vendor.kinds["create"], play.vendor.fault(cut=True, done_first=True))
+    play.upstream.fail_next(play.vendor.kinds["create"], Fault(cut=True, done_first=True))
     await front.generate("A lighthouse")
 
 

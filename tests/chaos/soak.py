@@ -16,7 +16,7 @@ from tests.chaos.points import Moment, Point, Trigger
 from tests.chaos.scenarios import PUBLIC, jpeg
 from tests.chaos.stage import Play, Stage, Victim
 from tests.chaos.trial import Outcome, Plot, act
-from tests.fakes.replicate import Fault
+from tests.fakes.scripted import Fault
 from tests.fakes.vendors import Replicate
 
 STARTING_DUST = 100_000

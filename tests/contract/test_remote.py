@@ -19,7 +19,8 @@ from dustreel.jobs import desk
 from dustreel.worker import lookout, pipeline, remote
 from tests.conftest import House, User, eventually, fresh_database, house_with
 from tests.fakes.films import film
-from tests.fakes.replicate import TOKEN, FakeReplicate, Fault
+from tests.fakes.replicate import TOKEN, FakeReplicate
+from tests.fakes.scripted import Fault
 
 WISH = {"duration": "short", "resolution": "hd_720p", "aspect_ratio": "16:9"}
 

@@ -6,11 +6,9 @@ Shapes are those of fal's client 1.0.3 and of https://docs.fal.ai (queue, webhoo
 import asyncio
 import base64
 import hashlib
-import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -18,8 +16,8 @@ from uuid import uuid4
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.fakes import replicate
-from tests.fakes.wire import Asked, Cut, Told, serving
+from tests.fakes.scripted import Scripted
+from tests.fakes.wire import Asked, Told
 
 KEY = "key-id:key-secret"
 CDN_TOKEN = "a token for the media host alone"
@@ -50,23 +48,16 @@ class Request:
         return "/".join(self.model.split("/")[: 3 if self.model.startswith(("workflows/", "comfy/")) else 2])
 
 
-@dataclass
-class Fault(replicate.Fault):
-    """Kinds: submit, status, result, cancel, initiate, put, token, cdn, output, keys."""
+class FakeFal(Scripted):
+    """Kinds of requests: submit, status, result, cancel, initiate, put, token, cdn, output, keys."""
 
-    headers: dict[str, str] = field(default_factory=dict)
-    """Go with `status`: a `location` to redirect to, say."""
-    body: Any = field(default_factory=lambda: {"detail": "Something broke"})
-
-
-class FakeFal:
     def __init__(self, video: bytes) -> None:
-        self.url = ""
-        self._telling: set[asyncio.Task[None]] = set()
+        super().__init__()
         self.reset(video)
 
     def reset(self, video: bytes) -> None:
         """As if nobody had been there."""
+        self.forget()
         self.video = video
         self.requests: dict[str, Request] = {}
         self.queue_seconds, self.render_seconds = 0.05, 0.2
@@ -75,8 +66,6 @@ class FakeFal:
         """Where our public https address really is."""
         self.webhook_copies = 1
         self.webhooks_lost = False
-        self.faults: dict[str, list[Fault]] = {}
-        self.asked: list[tuple[str, Asked]] = []
         self.stored: dict[str, bytes] = {}
         """What was uploaded, by path."""
         self.upload_base: str | None = None
@@ -88,15 +77,6 @@ class FakeFal:
         self.state_shown: str | None = None
         """A state that is shown instead of IN_PROGRESS."""
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["FakeFal"]:
-        async with serving(self.answer) as address:
-            self.url = address
-            yield self
-            for task in self._telling:
-                task.cancel()
-            await asyncio.gather(*self._telling, return_exceptions=True)
-
     @property
     def jwks_url(self) -> str:
         return f"{self.url}/.well-known/jwks.json"
@@ -106,34 +86,8 @@ class FakeFal:
         """How many submissions were taken, and will be charged."""
         return len(self.requests)
 
-    def count(self, kind: str) -> int:
-        return sum(asked == kind for asked, _ in self.asked)
-
     def of_kind(self, kind: str) -> list[Asked]:
         return [asked for known, asked in self.asked if known == kind]
-
-    def fail_next(self, kind: str, *faults: Fault) -> None:
-        self.faults.setdefault(kind, []).extend(faults)
-
-    async def answer(self, asked: Asked) -> Told:
-        kind = self.kind_of(asked)
-        self.asked.append((kind, asked))
-        if kind not in OPEN and asked.headers.get("authorization") != f"Key {KEY}":
-            return Told.of({"detail": "Cannot access application. Authentication is required."}, 401)
-        queue = self.faults.get(kind)
-        fault = queue.pop(0) if queue else Fault()
-        await asyncio.sleep(fault.seconds)
-        if fault.done_first or not (fault.cut or fault.status or fault.garbage):
-            told = self._do(kind, asked)
-        if fault.cut:
-            raise Cut
-        if fault.status is not None:
-            return Told(fault.status, json.dumps(fault.body).encode(), {"content-type": "application/json"} | fault.headers)
-        if fault.garbage:
-            return Told(200, b"<html>")
-        if fault.half:
-            return Told(told.status, told.body, told.headers, cut_after=len(told.body) // 2)
-        return told
 
     def kind_of(self, asked: Asked) -> str:
         path = asked.path
@@ -145,7 +99,16 @@ class FakeFal:
             return path.partition("/requests/")[2].partition("/")[2] or "result"
         return "submit"
 
-    def _do(self, kind: str, asked: Asked) -> Told:
+    def may(self, kind: str, asked: Asked) -> bool:
+        return kind in OPEN or asked.headers.get("authorization") == f"Key {KEY}"
+
+    def unwelcome(self) -> Told:
+        return Told.of({"detail": "Cannot access application. Authentication is required."}, 401)
+
+    def broken(self, status: int) -> Told:
+        return Told.of({"detail": "Something broke"}, status)
+
+    def do(self, kind: str, asked: Asked) -> Told:
         match kind:
             case "submit":
                 return self._submit(asked)
@@ -183,9 +146,7 @@ class FakeFal:
         made = Request(str(uuid4()), model, wanted, webhook, dict(headers or {}))
         self.requests[made.id] = made
         if made.webhook and self.webhook_base and not self.webhooks_lost:
-            task = asyncio.create_task(self._tell(made))
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
+            self.later(self._tell(made))
         return made
 
     def _addresses(self, made: Request) -> dict[str, Any]:

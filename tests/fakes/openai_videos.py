@@ -5,20 +5,18 @@ one's entrypoints/openai/video_api.py. OpenAI: its Python client 3.57.0; its wor
 those of vLLM's own error handlers.
 """
 
-import asyncio
 import json
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
-from tests.fakes.replicate import Fault
-from tests.fakes.wire import Asked, Cut, Told, serving
+from tests.fakes.scripted import Scripted
+from tests.fakes.wire import Asked, Told
 
 KEY = "sk-test"
 OPENAI_FIELDS = {"prompt", "model", "seconds", "size", "input_reference"}
@@ -64,14 +62,17 @@ class Refuse(Exception):
         self.status, self.text = status, text
 
 
-class FakeVideos:
+class FakeVideos(Scripted):
+    """Kinds of requests: create, look, list, cancel, content."""
+
     def __init__(self, video: bytes, dialect: Dialect, *, now: Callable[[], float] = time.time) -> None:
-        self.url = ""
+        super().__init__()
         self.dialect, self._now = dialect, now
         self.reset(video)
 
     def reset(self, video: bytes) -> None:
         """As if nobody had been there."""
+        self.forget()
         self.video = video
         self.videos: dict[str, Video] = {}
         self.taken: list[Video] = []
@@ -79,9 +80,6 @@ class FakeVideos:
         self.served_model: str | None = None
         """The one model that vLLM-Omni has loaded; None for whatever is asked."""
         self.boot_seconds, self.render_seconds = 0.05, 0.2
-        self.faults: dict[str, list[Fault]] = {}
-        """By kind: create, look, list, cancel, content."""
-        self.asked: list[tuple[str, Asked]] = []
         self.outputs_gone = False
         self.cloud: str | None = None
         """Where SGLang keeps its videos, when its operator has it upload them."""
@@ -94,12 +92,6 @@ class FakeVideos:
         self.state_shown: str | None = None
         """A state that is shown instead of the real one while it renders."""
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["FakeVideos"]:
-        async with serving(self.answer) as address:
-            self.url = address
-            yield self
-
     @property
     def base_url(self) -> str:
         return f"{self.url}/v1"
@@ -108,32 +100,6 @@ class FakeVideos:
         """All jobs are in its memory."""
         self.videos.clear()
 
-    def count(self, kind: str) -> int:
-        return sum(asked == kind for asked, _ in self.asked)
-
-    def fail_next(self, kind: str, *faults: Fault) -> None:
-        self.faults.setdefault(kind, []).extend(faults)
-
-    async def answer(self, asked: Asked) -> Told:
-        kind = self.kind_of(asked)
-        self.asked.append((kind, asked))
-        if self.dialect.checks_the_key and asked.headers.get("authorization") != f"Bearer {KEY}":
-            return self._no(401, "Unauthorized")
-        queue = self.faults.get(kind)
-        fault = queue.pop(0) if queue else Fault()
-        await asyncio.sleep(fault.seconds)
-        if fault.done_first or not (fault.cut or fault.status or fault.garbage):
-            told = self._do(kind, asked)
-        if fault.cut:
-            raise Cut
-        if fault.status is not None:
-            return self._no(fault.status, "as the script has it") if fault.status != 429 else self._busy()
-        if fault.garbage:
-            return Told(200, b"<html>")
-        if fault.half:
-            return Told(told.status, told.body, told.headers, cut_after=len(told.body) // 2)
-        return told
-
     def kind_of(self, asked: Asked) -> str:
         if asked.path == "/v1/videos":
             return "create" if asked.method == "POST" else "list"
@@ -141,7 +107,16 @@ class FakeVideos:
             return "content"
         return "cancel" if asked.method == "DELETE" else "look"
 
-    def _do(self, kind: str, asked: Asked) -> Told:
+    def may(self, kind: str, asked: Asked) -> bool:
+        return not self.dialect.checks_the_key or asked.headers.get("authorization") == f"Bearer {KEY}"
+
+    def unwelcome(self) -> Told:
+        return self._no(401, "Unauthorized")
+
+    def broken(self, status: int) -> Told:
+        return self._no(status, "as the script has it") if status != 429 else self._busy()
+
+    def do(self, kind: str, asked: Asked) -> Told:
         try:
             if kind == "create":
                 return Told.of(self.shown(self._create(asked)))

@@ -6,8 +6,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -16,7 +15,8 @@ from typing import Any
 import httpx
 
 from dustreel.base.tls import trusted
-from tests.fakes.wire import Asked, Cut, Told, serving
+from tests.fakes.scripted import Scripted
+from tests.fakes.wire import Asked, Told
 
 TOKEN = "r8_test"
 SECRET = b"replicate's webhook secret"
@@ -37,83 +37,33 @@ class Prediction:
     told: set[str] = field(default_factory=set)
 
 
-@dataclass
-class Fault:
-    """What goes wrong with the next request of a kind."""
+class FakeReplicate(Scripted):
+    """Kinds of requests: create, look, list, cancel, file, output, secret, account."""
 
-    status: int | None = None
-    """Answered instead, with nothing done."""
-    done_first: bool = False
-    """Whether what was asked is done before the fault."""
-    cut: bool = False
-    half: bool = False
-    garbage: bool = False
-    seconds: float = 0.0
-
-
-class FakeReplicate:
     def __init__(self, video: bytes) -> None:
-        self.url = ""
-        self._telling: set[asyncio.Task[None]] = set()
+        super().__init__()
         self.reset(video)
 
     def reset(self, video: bytes) -> None:
         """As if nobody had been there."""
+        self.forget()
         self.video = video
         self.predictions: dict[str, Prediction] = {}
         self.boot_seconds, self.render_seconds = 0.05, 0.2
         self.webhook_base: str | None = None
         """Where our public https address really is."""
         self.webhook_copies = 1
-        self.faults: dict[str, list[Fault]] = {}
-        """By kind: create, look, list, cancel, file, output, secret."""
-        self.asked: list[tuple[str, Asked]] = []
         self.outputs_gone = False
         self.cancels_ignored = 0
         self.state_shown: str | None = None
         """A state that is shown instead of `processing`."""
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["FakeReplicate"]:
-        async with serving(self.answer) as address:
-            self.url = address
-            yield self
-            for task in self._telling:
-                task.cancel()
-            await asyncio.gather(*self._telling, return_exceptions=True)
-
     @property
     def base_url(self) -> str:
         return f"{self.url}/v1"
 
-    def count(self, kind: str) -> int:
-        return sum(asked == kind for asked, _ in self.asked)
-
     def of_prompt(self, prompt: str) -> list[Prediction]:
         return [made for made in self.predictions.values() if made.input.get("prompt") == prompt]
-
-    def fail_next(self, kind: str, *faults: Fault) -> None:
-        self.faults.setdefault(kind, []).extend(faults)
-
-    async def answer(self, asked: Asked) -> Told:
-        kind = self.kind_of(asked)
-        self.asked.append((kind, asked))
-        if kind != "output" and asked.headers.get("authorization") != f"Bearer {TOKEN}":
-            return Told.of({"title": "Unauthenticated", "detail": "You did not pass a valid token", "status": 401}, 401)
-        queue = self.faults.get(kind)
-        fault = queue.pop(0) if queue else Fault()
-        await asyncio.sleep(fault.seconds)
-        if fault.done_first or not (fault.cut or fault.status or fault.garbage):
-            told = self._do(kind, asked)
-        if fault.cut:
-            raise Cut
-        if fault.status is not None:
-            return Told.of({"detail": "Request was throttled. Your rate limit resets in ~1s."}, fault.status)
-        if fault.garbage:
-            return Told(200, b"<html>")
-        if fault.half:
-            return Told(told.status, told.body, told.headers, cut_after=len(told.body) // 2)
-        return told
 
     def kind_of(self, asked: Asked) -> str:
         path = asked.path
@@ -126,7 +76,16 @@ class FakeReplicate:
             return "create"
         return "cancel" if path.endswith("/cancel") else "look"
 
-    def _do(self, kind: str, asked: Asked) -> Told:
+    def may(self, kind: str, asked: Asked) -> bool:
+        return kind == "output" or asked.headers.get("authorization") == f"Bearer {TOKEN}"
+
+    def unwelcome(self) -> Told:
+        return Told.of({"title": "Unauthenticated", "detail": "You did not pass a valid token", "status": 401}, 401)
+
+    def broken(self, status: int) -> Told:
+        return Told.of({"detail": "Request was throttled. Your rate limit resets in ~1s."}, status)
+
+    def do(self, kind: str, asked: Asked) -> Told:
         # Named as the asker named us: a proxy may stand between.
         self.url = f"http://{asked.headers['host']}"
         parts = asked.path.split("/")
@@ -170,9 +129,7 @@ class FakeReplicate:
         made = Prediction(secrets.token_hex(13), model, wanted | {"prompt_optimizer": True}, webhook, list(events))
         self.predictions[made.id] = made
         if made.webhook:
-            task = asyncio.create_task(self._tell(made))
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
+            self.later(self._tell(made))
         return made
 
     def _list(self, asked: Asked) -> Told:

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 from tests.fakes import fal, openai_videos, replicate
 from tests.fakes.films import film
 from tests.fakes.openai_videos import Dialect, FakeVideos
-from tests.fakes.replicate import Fault
 from tests.fakes.wire import Asked, Told
 
 
@@ -22,7 +21,6 @@ class Vendor(Protocol):
     """Renders for `render_seconds`; its faults go by `kinds`."""
     kinds: Mapping[str, str]
     """What it calls create, look and output."""
-    fault: type[Fault]
 
     def settings(self, url: str) -> dict[str, str]:
         """With its fake at this address; by the names of our settings' fields."""
@@ -51,7 +49,6 @@ class Replicate:
     name = "replicate"
     counts = lists = True
     kinds: Mapping[str, str] = {"create": "create", "look": "look", "output": "output"}
-    fault = Fault
 
     def __init__(self) -> None:
         self.fake = replicate.FakeReplicate(film(854, 480, 5))
@@ -80,7 +77,6 @@ class Fal:
     name = "fal"
     counts, lists = True, False
     kinds: Mapping[str, str] = {"create": "submit", "look": "status", "output": "output"}
-    fault: type[Fault] = fal.Fault
 
     def __init__(self) -> None:
         self.fake = fal.FakeFal(film(854, 480, 5))
@@ -110,7 +106,6 @@ class OpenAICompatible:
     name = "openai_compatible"
     counts = lists = True
     kinds: Mapping[str, str] = {"create": "create", "look": "look", "output": "content"}
-    fault = Fault
     models = "Wan-AI/Wan2.2-T2V-A14B-Diffusers,Wan-AI/Wan2.2-I2V-A14B-Diffusers"
 
     def __init__(self, dialect: Dialect = Dialect.VLLM) -> None:

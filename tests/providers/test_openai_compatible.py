@@ -22,7 +22,7 @@ from dustreel.providers.catalogue import Catalogue, Recipe, read_catalogue
 from dustreel.providers.openai_compatible import OpenAICompatibleProvider
 from dustreel.providers.port import Order, Sighting, Want
 from tests.fakes.openai_videos import KEY, Dialect, FakeVideos
-from tests.fakes.replicate import Fault
+from tests.fakes.scripted import Fault
 from tests.fakes.wire import Asked, Told, serving
 
 FILM = bytes(range(256)) * 5_000
