@@ -1,5 +1,6 @@
 """What an operator and a caller can learn of the models, before anything is charged."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,21 @@ from dustreel.base.errors import Misconfigured
 from dustreel.base.vocabulary import Mode
 from dustreel.cli import tryout
 from dustreel.http.schemas import Models
-from tests.conftest import User, house_with
+from tests.conftest import User, eventually, house_with
 from tests.fakes.films import film
-from tests.fakes.replicate import TOKEN, FakeReplicate, Fault
+from tests.fakes.replicate import TOKEN, FakeReplicate
+from tests.fakes.scripted import Fault
 
 SETTINGS: dict[str, Any] = {"providers": "replicate,sandbox", "replicate_api_token": TOKEN, "starting_dust": "100"}
+UNPRICED = """
+[[replicate]]
+model = "acme/free"
+types = ["text_to_video"]
+aspect_ratios = ["16:9"]
+expected_seconds = 60
+inputs = {}
+shots = [{ seconds = [5], short_side = 720 }]
+"""
 
 
 async def shown(caller: User) -> dict[str, Any]:
@@ -86,3 +97,35 @@ async def test_an_operator_has_one_video_made_to_see_it(
                 await tryout.try_out(house.service, "replicate", "nobody", into, sure=True)
             with pytest.raises(Misconfigured, match="no remote provider"):
                 await tryout.try_out(house.service, "sandbox", None, into, sure=True)
+
+
+async def test_an_operator_who_stops_waiting_does_not_pay_for_what_is_not_made(
+    database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tryout, "LOOK_SECONDS", 0.05)
+    async with FakeReplicate(film(1280, 720, 6)).running() as upstream:
+        upstream.render_seconds = 60.0
+        settings = SETTINGS | {"replicate_base_url": upstream.base_url}
+        async with house_with(database_url, tmp_path, worker=False, **settings) as house:
+            order = tryout.try_out(house.service, "replicate", "minimax/video-01", tmp_path / "seen.mp4", sure=True)
+            waiting = asyncio.create_task(order)
+
+            async def looked_at() -> bool:
+                return upstream.count("look") > 0
+
+            await eventually(looked_at, "a look at the order")
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            (made,) = upstream.predictions.values()
+            assert made.cancelled and f"{made.id} is cancelled." in capsys.readouterr().out
+
+
+async def test_the_doctor_names_what_a_budget_does_not_count(database_url: str, tmp_path: Path) -> None:
+    models = tmp_path / "models.toml"
+    models.write_text(UNPRICED)
+    async with FakeReplicate(film(854, 480, 5)).running() as upstream:
+        settings = SETTINGS | {"replicate_base_url": upstream.base_url, "models_file": str(models), "provider_budgets": "replicate=5"}
+        async with house_with(database_url, tmp_path, worker=False, **settings) as house:
+            ((line, is_well),) = await tryout.checks(house.service)
+            assert is_well and line.endswith("; its budget does not count acme/free, which the catalogue has no price for")

@@ -22,6 +22,7 @@ from tests.e2e.served import free_port
 from tests.fakes import fal
 from tests.fakes.cog_server import Receiver, cog_at
 from tests.fakes.openai_videos import Dialect
+from tests.fakes.scripted import Fault
 from tests.fakes.vendors import Fal, OpenAICompatible, Vendor
 from tests.fakes.wire import serving
 
@@ -124,7 +125,7 @@ async def test_a_cancel_reaches_the_vendor(live: Scene) -> None:
 
 
 async def test_an_order_whose_answer_was_lost_is_never_sent_again(live: Scene) -> None:
-    live.vendor.fake.fail_next(live.vendor.kinds["create"], live.vendor.fault(cut=True, done_first=True))
+    live.vendor.fake.fail_next(live.vendor.kinds["create"], Fault(cut=True, done_first=True))
     result = await live.final()
     lists = isinstance(live.vendor, OpenAICompatible)
     assert result["success"] is lists, "it is found where the vendor's list tells what was asked"
@@ -136,16 +137,15 @@ async def test_a_vendor_that_throttles_is_asked_again(live: Scene, monkeypatch: 
     """More often than a job may stumble; where it says no time it is waited for a while all the same."""
     monkeypatch.setattr(vendor, "THROTTLED_SECONDS", 0.1)
     monkeypatch.setattr(vendor, "RETRY_AFTER_AT_MOST", 0.2)
-    throttled = [live.vendor.fault(status=429)] * (pipeline.STUMBLES_AT_MOST + 1)
+    throttled = [Fault(status=429)] * (pipeline.STUMBLES_AT_MOST + 1)
     live.vendor.fake.fail_next(live.vendor.kinds["create"], *throttled)
     assert (await live.final())["success"]
     await live.paid(1)
 
 
 async def test_looks_and_downloads_that_break_are_made_again(live: Scene) -> None:
-    fault = live.vendor.fault
-    live.vendor.fake.fail_next(live.vendor.kinds["look"], fault(status=500), fault(cut=True), fault(garbage=True))
-    live.vendor.fake.fail_next(live.vendor.kinds["output"], fault(half=True))
+    live.vendor.fake.fail_next(live.vendor.kinds["look"], Fault(status=500), Fault(cut=True), Fault(garbage=True))
+    live.vendor.fake.fail_next(live.vendor.kinds["output"], Fault(half=True))
     assert (await live.final())["success"]
     await live.paid(1)
 
@@ -185,6 +185,16 @@ def _only_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookout, "_pause", lambda *_: 3_600.0)
 
 
+@pytest.fixture
+def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the next tick were far away."""
+
+    async def nothing(*_: object, **__: object) -> None:
+        pass
+
+    monkeypatch.setattr(lookout.Lookout, "_claim", nothing)
+
+
 @pytest.mark.usefixtures("_only_webhooks")
 async def test_fals_webhook_brings_the_look_forward_and_coming_twice_changes_nothing(database_url: str, tmp_path: Path) -> None:
     vendor = Fal()
@@ -193,6 +203,25 @@ async def test_fals_webhook_brings_the_look_forward_and_coming_twice_changes_not
         assert (await live.final())["success"]
         assert vendor.fake.count("status") <= 3
         await live.paid(1)
+
+
+@pytest.mark.usefixtures("_only_webhooks", "_no_clock")
+async def test_a_webhook_and_a_cancel_wake_whoever_looks(database_url: str, tmp_path: Path) -> None:
+    vendor = Fal()
+    async with scene(vendor, database_url, tmp_path, public_url="https://dustreel.test") as live, listening(live.house) as address:
+        vendor.fake.webhook_base = address
+        assert (await live.final())["success"]
+        vendor.fake.render_seconds = 60.0
+        job = await live.caller.generate("A lighthouse", **WISH)
+
+        async def taken() -> bool:
+            async with live.house.service.db.connection() as db:
+                cursor = await db.execute(b"select from submissions where state = 'accepted'")
+                return await cursor.fetchall() != []
+
+        await eventually(taken, "the order to be taken")
+        assert (await live.caller.api.delete(f"/videos/jobs/{job}")).status_code == 200
+        await live.settled()
 
 
 async def test_a_webhook_that_is_not_fals_is_refused(database_url: str, tmp_path: Path) -> None:

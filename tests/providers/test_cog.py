@@ -297,14 +297,15 @@ async def test_before_its_setup_has_ended_it_takes_nothing_yet(receiver: Receive
         assert (await (await send(cog, provider, order())).last()).phase is Phase.SUCCEEDED
 
 
-async def test_a_model_that_can_not_be_set_up_is_told_to_the_operator(receiver: Receiver, tmp_path: Path) -> None:
+async def test_a_model_that_can_not_be_set_up_is_told_to_the_operator_and_not_waited_for(receiver: Receiver, tmp_path: Path) -> None:
     async with cog_at(free_port(), tmp_path, receiver, TOY_SETUP_FAILS="1") as cog, adapter(cog.url) as provider:
         await cog.until("SETUP_FAILED")
         with pytest.raises(Unclear, match=r"SETUP_FAILED.*The weights are missing"):
-            await provider.look(Ticket("predictor", "any"))
-        with pytest.raises(NotAccepted) as no:
+            await provider.check()
+        assert await provider.look(Ticket("predictor", "any")) == Sighting(Phase.GONE)
+        with pytest.raises(NotAccepted, match=r"SETUP_FAILED.*The weights are missing") as no:
             await send(cog, provider, order())
-        assert no.value.retry_after
+        assert no.value.retry_after is None and not no.value.for_good, "an outage: the next provider is asked"
 
 
 async def test_a_model_that_dies_fails_its_order_and_takes_no_other(receiver: Receiver, tmp_path: Path) -> None:
@@ -313,8 +314,9 @@ async def test_a_model_that_dies_fails_its_order_and_takes_no_other(receiver: Re
         sent = await send(cog, provider, order("It dies"))
         assert await sent.last() == Sighting(Phase.FAILED, error="Worker crashed")
         await cog.until("UNHEALTHY")
-        with pytest.raises(NotAccepted, match="At capacity"):
+        with pytest.raises(NotAccepted, match="UNHEALTHY") as no:
             await send(cog, provider, order())
+        assert no.value.retry_after is None and not no.value.for_good
 
 
 async def test_a_server_that_is_not_there_has_taken_nothing() -> None:

@@ -38,7 +38,8 @@ from dustreel.providers import (
 )
 from dustreel.providers.catalogue import read_catalogue
 from dustreel.providers.fal import FalProvider, outcome
-from tests.fakes.fal import KEY, FakeFal, Fault, Request
+from tests.fakes.fal import KEY, FakeFal, Request
+from tests.fakes.scripted import Fault
 from tests.fakes.wire import Asked, Told, serving
 
 MODEL = "fal-ai/minimax/hailuo-2.3/standard/text-to-video"
@@ -144,6 +145,14 @@ def over(upstream: FakeFal) -> None:
 async def test_it_is_what_the_worker_asks_for(fal: FalProvider) -> None:
     assert isinstance(fal, RemoteProvider) and isinstance(fal, Hooked)
     assert not isinstance(fal, Findable) and fal.asked_twice_is_asked_once is False
+
+
+async def test_a_key_is_tried_without_an_order(upstream: FakeFal, fal: FalProvider) -> None:
+    assert await fal.check() == "the key is valid"
+    upstream.fail_next("token", Fault(status=401))
+    with pytest.raises(Unclear, match="fal answered 401"):
+        await fal.check()
+    assert upstream.paid == 0
 
 
 async def test_an_order_is_its_models_input_with_a_webhook_and_without_retries_of_theirs(upstream: FakeFal, fal: FalProvider) -> None:
@@ -637,7 +646,7 @@ async def test_a_webhook_is_good_for_five_minutes(upstream: FakeFal, fal: FalPro
 @pytest.mark.parametrize("told", [b"<html>", b"[]", b"{}", b'{"request_id": 1}'])
 async def test_a_signed_webhook_that_names_no_request_is_none(upstream: FakeFal, fal: FalProvider, finished: Request, told: bytes) -> None:
     signed, body = upstream.webhook(finished, body=told)
-    with pytest.raises(NotAWebhook, match=r"JSON object|names no request"):
+    with pytest.raises(NotAWebhook, match=r"not JSON|not an object|names no request"):
         await fal.read_webhook(Knock(uuid4(), "", signed, body))
 
 

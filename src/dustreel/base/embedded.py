@@ -236,12 +236,10 @@ class EmbeddedPostgres:
 
     def _remains(self) -> bool:
         """Whether a killed one is not wholly gone: its children still end, or its parent has yet to bury it. None starts beside it."""
-        try:
+        with contextlib.suppress(OSError, ValueError, psutil.Error):  # buried, or never there
             killed = psutil.Process(int((self._folder / "postmaster.pid").read_text().split("\n", 1)[0]))
             if killed.status() == psutil.STATUS_ZOMBIE:
                 return True
-        except (OSError, ValueError, psutil.Error):
-            pass  # buried, or never there
         folder = str(self._folder.resolve())
         return any(process.info["cwd"] == folder for process in psutil.process_iter(["cwd"]))
 

@@ -31,6 +31,8 @@ PROMPT = "A lighthouse on a cliff at dusk, slow aerial shot"
 LOOK_SECONDS = 2.0
 # What the service itself would wait.
 LOOKS_AT_MOST = 450
+# A provider may need a moment until it knows what it has just taken.
+NOT_GONE_LOOKS = 8
 
 
 async def try_out(service: Service, name: str, model: str | None, into: Path, *, sure: bool) -> None:
@@ -49,7 +51,7 @@ async def try_out(service: Service, name: str, model: str | None, into: Path, *,
     try:
         ticket = await provider.submit(chosen, await provider.prepare(order, chosen), order.job_id, None)
         print(f"Taken as {ticket.upstream_id}.")
-        output = await _made(provider, ticket)
+        output = await _made_or_cancelled(provider, ticket)
         native = into.with_suffix(".native")
         await provider.fetch(output, native)
         await _adapted(service, native, into, want)
@@ -93,10 +95,23 @@ def _order(service: Service, provider: RemoteProvider, model: str | None, want: 
     raise Misconfigured(f"{provider.name} has no such model that makes 5 s of 480p from text.")
 
 
+async def _made_or_cancelled(provider: RemoteProvider, ticket: Ticket) -> str:
+    """As `_made`; whoever stops waiting does not pay for what he doesn't get."""
+    try:
+        return await _made(provider, ticket)
+    except (asyncio.CancelledError, Unclear):
+        try:
+            await provider.cancel(ticket)
+            print(f"{ticket.upstream_id} is cancelled.")
+        except Unclear as unclear:
+            print(f"{ticket.upstream_id} could not be cancelled, and may cost you its price: {unclear}")
+        raise
+
+
 async def _made(provider: RemoteProvider, ticket: Ticket) -> str:
     """Where the video can be fetched from. Raises Refused, Unclear."""
     shown = ""
-    for _ in range(LOOKS_AT_MOST):
+    for number in range(LOOKS_AT_MOST):
         await asyncio.sleep(LOOK_SECONDS)
         try:
             sighting = await provider.look(ticket)
@@ -109,6 +124,8 @@ async def _made(provider: RemoteProvider, ticket: Ticket) -> str:
             shown = line
         if sighting.phase is Phase.SUCCEEDED and sighting.output is not None:
             return sighting.output
+        if sighting.phase is Phase.GONE and number < NOT_GONE_LOOKS:
+            continue
         if sighting.phase not in (Phase.WAITING, Phase.RENDERING):
             raise Refused(sighting.error or f"it is {sighting.phase.value}")
     raise Unclear("it took too long")
@@ -139,7 +156,16 @@ async def checks(service: Service) -> list[tuple[str, bool]]:
     for provider in service.registry.remotes:
         try:
             said = await provider.check() if isinstance(provider, Checkable) else "it can't be asked without an order"
-            found.append((f"{provider.name}: {said}; {len(provider.models)} models", True))
+            found.append((f"{provider.name}: {said}; {len(provider.models)} models{_uncounted(service, provider)}", True))
         except Unclear as unclear:
             found.append((f"{provider.name}: {unclear}", False))
     return found
+
+
+def _uncounted(service: Service, provider: RemoteProvider) -> str:
+    """What a budget can't hold: by the catalogue it costs nothing."""
+    allowance = service.allowances.get(provider.name)
+    if allowance is None or allowance.usd_a_day is None:
+        return ""
+    unpriced = [known.model for known in provider.models if any(shot.usd == 0 for shot in known.shots)]
+    return f"; its budget does not count {', '.join(unpriced)}, which the catalogue has no price for" if unpriced else ""

@@ -129,14 +129,14 @@ update jobs
 returning id;
 
 -- name: heard
--- A webhook, kept once. It only brings the next look forward.
+-- A webhook, kept once. It only brings the next look forward, and wakes whoever looks.
 with kept as (
     insert into provider_webhooks (provider, id, submission_id) values (%(provider)s, %(webhook_id)s, %(id)s)
     on conflict do nothing returning id
 )
 update submissions set wake_at = least(wake_at, now()), urgent = true
  where id = %(id)s and provider = %(provider)s and upstream_id = %(upstream_id)s and state = 'accepted' and exists (select from kept)
-returning id;
+returning id, pg_notify('dustreel', 'look:');
 
 -- name: told
 -- From a provider that can't be looked at. Its words may come in any order: what it said of an end stands.

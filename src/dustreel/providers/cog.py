@@ -5,7 +5,7 @@ All facts of the wire were found by trying cog 0.23.1 with its server coglet; te
 - An order is known by our id while it runs: the same PUT again answers 202 and starts nothing, whatever its input says. Once it has ended,
   was cancelled, or the server was restarted, the same PUT runs it anew: that costs the time of a GPU and does no harm.
 - What it does not take it says in its own words, and no webhook follows: 409 while busy, 503 before its setup has ended, 422 for an input
-  that is wrong. A model whose process died answers 409 until the container is restarted.
+  that is wrong. A model whose process died answers 409, too, until the container is restarted; its health check alone tells.
 - Its webhooks carry no signature: the token in the address, made of our secret and our id, is what a forger lacks. The last of an order is
   sent again, word for word, while we can't be reached or answer 5xx (twelve times in seven minutes, by its source); after any other answer
   it is lost. Those before it are sent once, every half second at most, and may come late.
@@ -17,7 +17,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,7 +29,8 @@ from dustreel.base.log import logger
 from dustreel.providers.catalogue import Catalogue
 from dustreel.providers.download import Download
 from dustreel.providers.port import Knock, NotAccepted, NotAWebhook, Notice, Order, Phase, Refused, Sighting, Ticket, Unclear
-from dustreel.providers.vendor import Vendor, detail, refusal, share_told, words
+from dustreel.providers.prediction import sighting_of
+from dustreel.providers.vendor import Vendor, detail, object_in, words
 
 log = logger(__name__)
 
@@ -40,21 +40,17 @@ EVENTS = ("start", "logs", "completed")
 # A multiple of four characters, which are three bytes.
 BASE64_AT_ONCE = 1 << 20
 
-_PHASES = {
-    "starting": Phase.WAITING,
-    "processing": Phase.RENDERING,
-    "succeeded": Phase.SUCCEEDED,
-    "failed": Phase.FAILED,
-    "canceled": Phase.CANCELLED,
-}
-_BROKEN = frozenset({"SETUP_FAILED", "DEFUNCT"})
+# Until somebody restarts the container.
+_DEAD = frozenset({"SETUP_FAILED", "DEFUNCT"})
+# Its model's process has died, or its own check of itself fails: what runs may still end, and what is new is not taken.
+_ILL = _DEAD | {"UNHEALTHY"}
 # `Prediction failed: Prediction failed: RuntimeError: Out of memory`: all but the last part is the machine's.
 _MACHINERY = re.compile(r"^(?:Prediction failed: )*(?:[A-Za-z_.]*(?:Error|Exception): ?)?")
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,")
 
 
 class CogProvider:
-    """A `RemoteProvider` and `Telling`."""
+    """A `RemoteProvider`, `Telling` and `Checkable`."""
 
     name = "cog"
     asked_twice_is_asked_once = True
@@ -75,8 +71,10 @@ class CogProvider:
         await self._download.close()
 
     async def check(self) -> str:
-        status = self._server.object_of(await self._server.ask("GET", "/health-check", also=())).get("status")
-        return f"the container is {status}"
+        health = await self._health()
+        if (illness := _illness(health)) is not None:
+            raise Unclear(illness)
+        return f"the container is {health.get('status')}"
 
     async def prepare(self, order: Order, model: str) -> Mapping[str, Any]:
         """A picture goes along as a data URL: the container need not reach us for it, and takes pictures of 30 MB without complaint."""
@@ -90,19 +88,33 @@ class CogProvider:
         upstream_id = str(submission_id)
         webhook = str(httpx.URL(webhook_url).copy_set_param("token", self._token(submission_id)))
         body = {"input": dict(sent), "webhook": webhook, "webhook_events_filter": EVENTS}
-        taken = await self._server.order("PUT", f"/predictions/{upstream_id}", headers={"Prefer": "respond-async"}, json=body)
+        try:
+            taken = await self._server.order("PUT", f"/predictions/{upstream_id}", headers={"Prefer": "respond-async"}, json=body)
+        except NotAccepted as no:
+            # What is ill refuses in the words of what is busy, and would be waited for till the end of the job's time.
+            if no.retry_after is not None and (illness := await self._known_illness()) is not None:
+                raise NotAccepted(illness) from no
+            raise
         if taken.get("id") != upstream_id:
             raise Unclear("Cog took the order without naming it")
         return Ticket(model, upstream_id)
 
     async def look(self, ticket: Ticket) -> Sighting:
-        """WAITING while the server stands: it does not tell of orders. Raises Unclear where it can't be reached, or its model is broken."""
-        health = self._server.object_of(await self._server.ask("GET", "/health-check", also=()))
-        status = health.get("status")
-        if status in _BROKEN:
-            setup = health.get("setup")
-            raise Unclear(f"Cog's model is broken ({status}): {_last_line(setup) or 'it says nothing more'}")
-        return Sighting(Phase.WAITING)
+        """WAITING while the server stands: it does not tell of orders. GONE where its model is dead. Raises Unclear."""
+        health = await self._health()
+        if health.get("status") not in _DEAD:
+            return Sighting(Phase.WAITING)
+        log.error("an order's model is dead", submission_id=ticket.upstream_id, error=_illness(health))
+        return Sighting(Phase.GONE)
+
+    async def _health(self) -> Mapping[str, Any]:
+        return self._server.object_of(await self._server.ask("GET", "/health-check", also=()))
+
+    async def _known_illness(self) -> str | None:
+        try:
+            return _illness(await self._health())
+        except Unclear:
+            return None
 
     async def cancel(self, ticket: Ticket) -> None:
         """The model stops at its next line of Python, so not within one long call. 404: it has ended, or was never there."""
@@ -124,7 +136,7 @@ class CogProvider:
         upstream_id = str(knock.submission_id)
         if prediction.get("id") != upstream_id:
             raise NotAWebhook("it tells of another order than its address")
-        return Notice(webhook_id, upstream_id, _sighting(prediction))
+        return Notice(webhook_id, upstream_id, sighting_of(prediction, clean=_without_machinery))
 
     def gave(self, submission_id: UUID, token: str) -> bool:
         # As bytes: compare_digest refuses text that is not ASCII, and a forger may send any.
@@ -164,40 +176,25 @@ def _complaints(answer: httpx.Response) -> str:
         return detail(answer)
 
 
+def _illness(health: Mapping[str, Any]) -> str | None:
+    """In words; None where it is well, busy, or still starts."""
+    status = health.get("status")
+    if status not in _ILL:
+        return None
+    return f"Cog's model is broken ({status}): {(status in _DEAD and _last_line(health.get('setup'))) or 'it says nothing more'}"
+
+
 def _last_line(setup: object) -> str:
     logs = setup.get("logs") if isinstance(setup, dict) else None
     return words((logs or "").strip().rpartition("\n")[2]) if isinstance(logs, str) else ""
 
 
 def _read(body: bytes) -> tuple[str, Mapping[str, Any]]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as wrong:
-        raise NotAWebhook("it is not JSON") from wrong
-    if not isinstance(value, dict):
-        raise NotAWebhook("it is not an object")
-    return hashlib.sha256(body).hexdigest(), value
+    return hashlib.sha256(body).hexdigest(), object_in(body)
 
 
-def _sighting(prediction: Mapping[str, Any]) -> Sighting:
-    status = prediction.get("status")
-    phase = _PHASES.get(status) if isinstance(status, str) else None
-    if phase is None:
-        log.warning("a prediction is in a state that we don't know", status=str(status)[:80])
-        return Sighting(Phase.WAITING)
-    if phase is Phase.RENDERING:
-        return Sighting(phase, progress=share_told(prediction.get("logs")))
-    if phase is Phase.FAILED:
-        said = _MACHINERY.sub("", words(prediction.get("error"))).strip()
-        return Sighting(phase, error=refusal(said or "The model failed without a reason"))
-    if phase is not Phase.SUCCEEDED:
-        return Sighting(phase)
-    output = prediction.get("output")
-    # A model that hands over one thing after the other has its best at the end.
-    address = output[-1] if isinstance(output, list) and output else output
-    if not isinstance(address, str) or not address:
-        return Sighting(Phase.FAILED, error="The model made no video")
-    return Sighting(phase, output=address)
+def _without_machinery(said: str) -> str:
+    return _MACHINERY.sub("", said).strip()
 
 
 def _data_url(picture: Path) -> str:

@@ -25,7 +25,7 @@ from dustreel.base.log import logger
 from dustreel.providers.catalogue import Catalogue
 from dustreel.providers.download import Download
 from dustreel.providers.port import Knock, NotAccepted, NotAWebhook, Notice, Order, Phase, Sighting, Ticket, Unclear
-from dustreel.providers.vendor import Vendor, is_moderated, refusal, retry_after, share_told, words
+from dustreel.providers.vendor import Vendor, is_moderated, object_in, refusal, retry_after, share_told, words
 
 log = logger(__name__)
 
@@ -55,7 +55,7 @@ KEYS_AGAIN_SECONDS = 60.0
 
 
 class FalProvider:
-    """A `RemoteProvider` and `Hooked`."""
+    """A `RemoteProvider`, `Hooked` and `Checkable`."""
 
     name = "fal"
     asked_twice_is_asked_once = False
@@ -84,6 +84,13 @@ class FalProvider:
     async def close(self) -> None:
         for one in (self._queue, self._rest, self._keyless, self._download):
             await one.close()
+
+    async def check(self) -> str:
+        """By a token for its media host, which its client asks for before uploads, and which costs nothing."""
+        answer = await self._rest.ask("POST", "/storage/auth/token", also=(), params={"storage_type": "fal-cdn-v3"}, json={})
+        if not isinstance(self._rest.object_of(answer).get("token"), str):
+            raise Unclear("fal did not say whether it knows the key")
+        return "the key is valid"
 
     async def prepare(self, order: Order, model: str) -> Mapping[str, Any]:
         recipe = self._catalogue.recipe(model)
@@ -133,7 +140,7 @@ class FalProvider:
         signed = "\n".join((request_id, user_id, stamp, hashlib.sha256(knock.body).hexdigest())).encode()
         if not await self._webhook_keys.have_signed(signed, bytes.fromhex(signature)):
             raise NotAWebhook("its signature is wrong")
-        upstream_id = _json(knock.body).get("request_id")
+        upstream_id = object_in(knock.body).get("request_id")
         if not isinstance(upstream_id, str) or not upstream_id:
             raise NotAWebhook("it names no request")
         # One is sent for each request, when it is over; a repetition has another timestamp, and the same request.
@@ -244,13 +251,6 @@ def _progress(logs: object) -> float | None:
     """None before there is any. A line of theirs is `{"message": …}`."""
     lines = logs if isinstance(logs, list) else []
     return share_told("\n".join(str(line.get("message")) for line in lines if isinstance(line, dict)))
-
-
-def _json(body: bytes) -> Mapping[str, Any]:
-    value = _body(httpx.Response(200, content=body))
-    if not isinstance(value, dict):
-        raise NotAWebhook("it is not a JSON object")
-    return value
 
 
 class _WebhookKeys:

@@ -321,7 +321,7 @@ class Hooked(Protocol):
 
 @runtime_checkable
 class Telling(Hooked, Protocol):
-    """A remote provider that can't be looked at: its webhooks alone tell how an order stands. `look` says WAITING."""
+    """A remote provider that can't be looked at: its webhooks tell how an order stands. `look` says WAITING, or GONE if none will come."""
 
     callback_url: str
     """Our address as it reaches us, without a slash at the end."""

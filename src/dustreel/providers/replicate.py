@@ -33,7 +33,8 @@ from dustreel.providers.port import (
     Ticket,
     Unclear,
 )
-from dustreel.providers.vendor import Vendor, refusal, share_told
+from dustreel.providers.prediction import sighting_of
+from dustreel.providers.vendor import Vendor, object_in
 
 log = logger(__name__)
 
@@ -50,19 +51,9 @@ CLOCKS_APART = timedelta(minutes=2)
 WEBHOOK_SECONDS = 300
 SECRET_SECONDS = 60.0
 
-_PHASES = {
-    "starting": Phase.WAITING,
-    "queued": Phase.WAITING,
-    "processing": Phase.RENDERING,
-    "succeeded": Phase.SUCCEEDED,
-    "failed": Phase.FAILED,
-    "canceled": Phase.CANCELLED,
-    "aborted": Phase.CANCELLED,
-}
-
 
 class ReplicateProvider:
-    """A `RemoteProvider`, `Findable` and `Hooked`."""
+    """A `RemoteProvider`, `Findable`, `Hooked` and `Checkable`."""
 
     name = "replicate"
     asked_twice_is_asked_once = False
@@ -102,7 +93,7 @@ class ReplicateProvider:
         answer = await self._api.ask("GET", f"/predictions/{ticket.upstream_id}")
         if answer.status_code == 404:
             return Sighting(Phase.GONE)
-        return _sighting(self._api.object_of(answer))
+        return sighting_of(self._api.object_of(answer))
 
     async def cancel(self, ticket: Ticket) -> None:
         # 404: there is nothing to cancel, as the look that follows will find.
@@ -136,7 +127,7 @@ class ReplicateProvider:
             self._forget_old_secret()
             if not _is_signed(signed, signatures, await self._webhook_secret()):
                 raise NotAWebhook("its signature is wrong")
-        upstream_id = _json(body).get("id")
+        upstream_id = object_in(body).get("id")
         if not isinstance(upstream_id, str) or not webhook_id:
             raise NotAWebhook("it names no prediction")
         return Notice(webhook_id, upstream_id)
@@ -169,25 +160,6 @@ class ReplicateProvider:
         return address
 
 
-def _sighting(prediction: Mapping[str, Any]) -> Sighting:
-    status = prediction.get("status")
-    phase = _PHASES.get(status) if isinstance(status, str) else None
-    if phase is None:
-        log.warning("a prediction is in a state that we don't know", status=str(status)[:80])
-        return Sighting(Phase.WAITING)
-    if phase is Phase.RENDERING:
-        return Sighting(phase, progress=share_told(prediction.get("logs")))
-    if phase is Phase.FAILED:
-        return Sighting(phase, error=refusal(str(prediction.get("error") or "The model failed without a reason")))
-    if phase is not Phase.SUCCEEDED:
-        return Sighting(phase)
-    output = prediction.get("output")
-    address = output[0] if isinstance(output, list) and output else output
-    if not isinstance(address, str):
-        return Sighting(Phase.FAILED, error="The model made no video")
-    return Sighting(phase, output=address)
-
-
 def _is_signed(signed: bytes, signatures: str, secret: bytes) -> bool:
     ours = f"v1,{base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()}".encode()
     return any(hmac.compare_digest(ours, given.encode()) for given in signatures.split())
@@ -208,13 +180,3 @@ def _time(text: object) -> datetime:
     except ValueError as wrong:
         raise Unclear("Replicate's list has a time that is none") from wrong
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _json(body: bytes) -> Mapping[str, Any]:
-    try:
-        value = httpx.Response(200, content=body).json()
-    except ValueError as wrong:
-        raise NotAWebhook("it is not JSON") from wrong
-    if not isinstance(value, dict):
-        raise NotAWebhook("it is not an object")
-    return value

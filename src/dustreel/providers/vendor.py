@@ -1,6 +1,7 @@
 """What every vendor's HTTP has in common: an order is sent once, questions may be repeated, and no answer is taken for granted."""
 
 import contextlib
+import json
 import re
 import time
 from collections.abc import Collection, Mapping
@@ -10,7 +11,7 @@ from typing import Any, NoReturn
 import httpx
 
 from dustreel.base.tls import trusted
-from dustreel.providers.port import NotAccepted, Refused, Unclear, plain
+from dustreel.providers.port import NotAccepted, NotAWebhook, Refused, Unclear, plain
 
 # Taking an order waits for nothing but a row on their side.
 TIMES = httpx.Timeout(10.0, connect=5.0)
@@ -100,6 +101,17 @@ class Vendor:
             raise NotAccepted(f"{self.name} answered {answer.status_code}: {said}", retry_after=retry_after(answer))
         # Behind a gateway's 5xx the order may have been taken.
         raise Unclear(f"{self.name} answered {answer.status_code}: {said}")
+
+
+def object_in(body: bytes) -> Mapping[str, Any]:
+    """What a webhook's body says. Raises NotAWebhook where it is no JSON object."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as wrong:
+        raise NotAWebhook("it is not JSON") from wrong
+    if not isinstance(value, dict):
+        raise NotAWebhook("it is not an object")
+    return value
 
 
 def detail(answer: httpx.Response) -> str:

@@ -34,19 +34,22 @@ class Foreman:
         self._handing_over = False
         self._chores: list[asyncio.Task[None]] = []
         self._engine = Engine(crew.db, lanes=lanes, handler=self._run, node=f"{socket.gethostname()}.{os.getpid()}.{crew.worker_id}")
+        self._lookout = Lookout(crew, dead_after=pace.dead_after)
         bell.on("stop", lambda job_id: self._stop_job(UUID(job_id)))
+        # A cancelled job's order is to be cancelled, too.
+        for topic in ("look", "stop"):
+            bell.on(topic, lambda _: self._lookout.ring())
 
     async def start(self) -> None:
         shutil.rmtree(self._crew.scratch, ignore_errors=True)
         await chores.beat(self._crew)
         await self._engine.start()
-        lookout = Lookout(self._crew, dead_after=self._pace.dead_after)
         self._chores = [
             asyncio.create_task(
                 chores.keep_beating(self._crew, self._pace, self._running.keys, self._stop_attempt, self._stopping), name="beat"
             ),
             asyncio.create_task(chores.keep_house(self._crew, self._pace, self._stopping), name="house"),
-            asyncio.create_task(lookout.keep(self._stopping, tick=min(TICK_SECONDS, self._pace.beat)), name="lookout"),
+            asyncio.create_task(self._lookout.keep(self._stopping, tick=min(TICK_SECONDS, self._pace.beat)), name="lookout"),
         ]
 
     async def stop(self) -> None:

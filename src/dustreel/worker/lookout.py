@@ -7,6 +7,7 @@ has ended is cancelled, again and again until the provider says that it has ende
 import asyncio
 import math
 import random
+from collections.abc import Coroutine
 from uuid import UUID
 
 from dustreel.base.errors import Unavailable
@@ -36,17 +37,33 @@ class Lookout:
     def __init__(self, crew: Crew, *, dead_after: float) -> None:
         self._crew, self._lease = crew, dead_after * LEASE_DEAD_AFTERS
         self._looking: dict[asyncio.Task[None], UUID] = {}
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Something urgent has come up; without a word of it the next tick would find it, too."""
+        self._rung.set()
 
     async def keep(self, stopping: asyncio.Event, *, tick: float = TICK_SECONDS) -> None:
-        """Looks at what is due, every `tick` seconds, until told to stop."""
+        """Looks at what is urgent when rung, and at all that is due every `tick` seconds, until told to stop."""
+        answering = asyncio.create_task(self._answer(stopping), name="urgent looks")
         while not await told_to_stop(stopping, tick):
-            try:
-                await self._claim(at_most=math.ceil(LOOKS_A_SECOND * tick))
-            except Unavailable:
-                continue
-            except Exception:
-                log.exception("the lookout went wrong")
+            await self._soundly(self._claim(at_most=math.ceil(LOOKS_A_SECOND * tick)))
+        self.ring()
+        await answering
         await self._hand_over()
+
+    async def _answer(self, stopping: asyncio.Event) -> None:
+        while await self._rung.wait() and not stopping.is_set():
+            self._rung.clear()
+            await self._soundly(self._claim_urgent())
+
+    async def _soundly(self, claim: Coroutine[None, None, None]) -> None:
+        try:
+            await claim
+        except Unavailable:
+            log.info("the database is away; what is due is looked at later")
+        except Exception:
+            log.exception("the lookout went wrong")
 
     async def _hand_over(self) -> None:
         """A look that is cut off is for somebody else, and now."""
@@ -63,15 +80,18 @@ class Lookout:
 
     async def _claim(self, *, at_most: int) -> None:
         """Begin to look at all that is urgent, and at so many others."""
+        await self._claim_urgent()
+        async with self._crew.db.transaction() as connection:
+            due = await submissions.claim_due(connection, at_most=at_most, lease=self._lease)
+        self._begin(due)
+
+    async def _claim_urgent(self) -> None:
         full = True
         while full:
             async with self._crew.db.transaction() as connection:
                 urgent = await submissions.claim_urgent(connection, at_most=URGENT_PAGE, lease=self._lease)
             self._begin(urgent)
             full = len(urgent) == URGENT_PAGE
-        async with self._crew.db.transaction() as connection:
-            due = await submissions.claim_due(connection, at_most=at_most, lease=self._lease)
-        self._begin(due)
 
     def _begin(self, claimed: list[Due]) -> None:
         for due in claimed:
@@ -140,13 +160,20 @@ class Lookout:
         ticket = Ticket(submission.model, submission.upstream_id)
         if not due.job_is_live:
             await provider.cancel(ticket)
-        sighting = Sighting.told(submission.told) if isinstance(provider, Telling) else await provider.look(ticket)
+        sighting = await self._told(submission, ticket, provider) if isinstance(provider, Telling) else await provider.look(ticket)
         age = (self._crew.clock.now() - submission.created_at).total_seconds()
         if sighting.phase is Phase.GONE and age < GONE_AFTER_SECONDS:
             sighting = Sighting(Phase.WAITING)
         if isinstance(provider, Telling) and not due.job_is_live and due.is_overdue and sighting.phase in (Phase.WAITING, Phase.RENDERING):
             sighting = Sighting(Phase.GONE)  # it was told to stop, and its last word was lost
         await self._write_down(submission, sighting, pause=_pause(submission, due.job_is_live))
+
+    async def _told(self, submission: Submission, ticket: Ticket, provider: RemoteProvider) -> Sighting:
+        """What it told last. Of what is to come it tells nothing, unless a look shows that nothing will. Raises Unclear."""
+        told = Sighting.told(submission.told)
+        if told.phase in (Phase.WAITING, Phase.RENDERING) and (seen := await provider.look(ticket)).phase is Phase.GONE:
+            return seen
+        return told
 
     async def _write_down(self, submission: Submission, sighting: Sighting, *, pause: float) -> None:
         """A job that has ended meanwhile stays as it is: what comes late is dropped."""
