@@ -22,6 +22,8 @@ from tests.chaos.stage import Play
 
 SETTLE_SECONDS = 60.0
 LOOK_SECONDS = 0.05
+# A video's columns that name its objects.
+KEYS = ("video_key", "thumbnail_key", "preview_key", "sprite_key", "vtt_key")
 
 
 async def settled(play: Play) -> None:
@@ -114,17 +116,23 @@ def _objects(play: Play, jobs: list[dict[str, Any]], videos: list[dict[str, Any]
     if {video["job_id"] for video in videos} != completed:
         found.append("completed jobs and videos do not match")
     for video in videos:
-        file = media / video["video_key"]
-        if not file.is_file() or not (media / video["thumbnail_key"]).is_file():
+        file, keys = media / video["video_key"], _keys(video)
+        if not all((media / key).is_file() for key in keys):
             found.append(f"video {video['id']} has no object")
+        elif len(keys) != len(KEYS) or "derivatives_failed" in video["metadata"]:
+            found.append(f"video {video['id']} goes without a derivative")
         elif hashlib.sha256(file.read_bytes()).hexdigest() != video["metadata"]["sha256"]:
             found.append(f"video {video['id']} is not what was checked")
         elif not _plays(file):
             found.append(f"video {video['id']} does not play")
-    named = {video[key] for video in videos for key in ("video_key", "thumbnail_key")} | {picture["key"] for picture in pictures}
+    named = {key for video in videos for key in _keys(video)} | {picture["key"] for picture in pictures}
     there = {str(file.relative_to(media)) for file in media.rglob("*") if file.is_file()}
     found += [f"stray object {key}" for key in sorted(there - named)]
     return found
+
+
+def _keys(video: dict[str, Any]) -> list[str]:
+    return [video[name] for name in KEYS if video[name] is not None]
 
 
 def _plays(file: Path) -> bool:

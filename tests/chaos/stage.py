@@ -183,7 +183,7 @@ class Play:
         async with AsyncExitStack() as stack:
             self.vendor.tell(self.url)
             media = self.home / "media"
-            folders = [media / UNDER_WAY, media / "videos", media / "thumbnails"]
+            folders = [media / UNDER_WAY, *(media / kind for kind in ("videos", "thumbnails", "previews", "sprites"))]
             for folder in folders:
                 folder.mkdir(parents=True)
             stack.enter_context(watching(folders, self._disk))

@@ -48,6 +48,11 @@ def example(name: str) -> Any:
     return json.loads((CONTRACT / "examples" / f"{name}.json").read_text("utf-8"))
 
 
+def links_of(video: dict[str, Any]) -> list[str]:
+    """Every link in a UserVideo, those in its metadata too."""
+    return [video["url"], video["thumbnail_url"], *(video["metadata"][name] for name in ("preview_url", "sprite_url", "vtt_url"))]
+
+
 def _read(block: str) -> Any:
     # `//` begins a comment, except within an address.
     without_comments = re.sub(r"(?<!:)//[^\n]*", "", block).replace("[...]", "[]")

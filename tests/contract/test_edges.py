@@ -31,6 +31,7 @@ from dustreel.http.envelope import Counts, Envelope
 from dustreel.pictures import album
 from dustreel.worker import chores
 from tests.conftest import House, User, eventually, house_with
+from tests.contract.promises import links_of
 
 GENERATE, ANIMATE, GRANTS = "/videos/generate", "/videos/animate", "/dust/grants"
 ELSEWHERE = {"Origin": "https://shop.example"}
@@ -128,7 +129,7 @@ async def _nothing_to_receive() -> Any:
 async def test_a_video_is_deleted_though_the_database_leaves_right_after(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     video = await alice.video()
     service = alice.house.service
-    keys = [service.links.key_of(video[name]) for name in ("url", "thumbnail_url")]
+    keys = [service.links.key_of(url) for url in links_of(video)]
 
     async def away(*_: object) -> None:
         raise Unavailable
@@ -138,7 +139,7 @@ async def test_a_video_is_deleted_though_the_database_leaves_right_after(alice: 
         answer = await alice.api.delete(f"/videos/{video['id']}")
     assert (answer.status_code, answer.json()) == (200, {"deleted_from_storage": True})
     assert (await alice.api.get(f"/videos/{video['id']}")).status_code == 404
-    assert await _removals(alice.house, keys) == 2
+    assert await _removals(alice.house, keys) == len(keys) == 5
 
     async def swept() -> bool:
         async with service.db.transaction() as db:

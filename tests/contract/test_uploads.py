@@ -12,6 +12,7 @@ from PIL import Image
 from dustreel.cli.serve import working
 from dustreel.worker import chores
 from tests.conftest import User, eventually, house_with
+from tests.contract.promises import links_of
 from tests.fakes.stores import SlowStore
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -131,15 +132,15 @@ async def test_what_a_cancelled_job_had_stored_is_removed(database_url: str, tmp
                 await chores.remove_objects(slow, house.service.db)
                 async with house.service.db.connection() as db:
                     rows = await (await db.execute("select key from removals")).fetchall()
-                return not rows and len(slow.deleted) == 2
+                return not rows and len(slow.deleted) == 5
 
-            await eventually(swept, "both objects to be removed")
+            await eventually(swept, "all that was announced to be removed")
             assert [file for file in (tmp_path / "media").rglob("*") if file.is_file()] == []
 
 
 async def test_what_a_video_is_made_of_stays(alice: User) -> None:
     video = await alice.video()
     async with alice.house.service.db.connection() as db:
-        keys = [alice.house.service.links.key_of(video[name]) for name in ("url", "thumbnail_url")]
+        keys = [alice.house.service.links.key_of(url) for url in links_of(video)]
         rows = await (await db.execute("select key from removals where key = any(%s)", (keys,))).fetchall()
     assert rows == []

@@ -72,8 +72,8 @@ def test_a_good_video_is_told_exactly(good: Path) -> None:
 
 
 def test_its_thumbnail_shows_something(good: Path) -> None:
-    _, jpeg = examine(good, WIDTH, HEIGHT, SECONDS)
-    with Image.open(io.BytesIO(jpeg)) as thumbnail:
+    _, derived = examine(good, WIDTH, HEIGHT, SECONDS)
+    with Image.open(io.BytesIO(derived.thumbnail)) as thumbnail:
         assert (thumbnail.format, thumbnail.size) == ("JPEG", (WIDTH, HEIGHT))
         assert np.asarray(thumbnail).mean() > 40, "not the black beginning"
 

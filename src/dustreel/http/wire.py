@@ -111,11 +111,17 @@ def video(found: Video, links: Links) -> dict[str, Any]:
         "resolution": found.resolution.value,
         "aspect_ratio": found.aspect_ratio.value,
         "reference_person": None if found.reference_person is None else dict(found.reference_person),
-        "metadata": dict(found.metadata),
+        "metadata": dict(found.metadata) | _links_to_derivatives(found, links),
         "is_favorited": found.is_favorited,
         "created_at": stamp(found.created_at),
         "updated_at": stamp(found.updated_at),
     }
+
+
+def _links_to_derivatives(found: Video, links: Links) -> dict[str, str]:
+    """Made afresh at each read, as all links are; what could not be made has none."""
+    keys = {"preview_url": found.preview_key, "sprite_url": found.sprite_key, "vtt_url": found.vtt_key}
+    return {name: links.url(key) for name, key in keys.items() if key is not None}
 
 
 def pagination(*, total: int, limit: int, offset: int, shown: int) -> dict[str, Any]:

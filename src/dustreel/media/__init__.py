@@ -10,6 +10,7 @@ from dustreel.media.failures import (
     InvalidImageUrl,
 )
 from dustreel.media.fetch import Fetched, SafeFetch
+from dustreel.media.vtt import Layout, webvtt
 from dustreel.media.workbench import Examined, Picture, VideoFacts, Workbench
 
 __all__ = [
@@ -22,8 +23,10 @@ __all__ = [
     "ImageUnsupported",
     "ImageUrlForbidden",
     "InvalidImageUrl",
+    "Layout",
     "Picture",
     "SafeFetch",
     "VideoFacts",
     "Workbench",
+    "webvtt",
 ]

@@ -1,40 +1,28 @@
 """The full check of an MP4: every frame decoded, and nothing believed that the file merely says of itself."""
 
 import hashlib
-import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
-import cv2
-import numpy as np
-from av.video.frame import VideoFrame
-from numpy.typing import NDArray
-from PIL import Image
 
 from dustreel.base.workshop import Declined
+from dustreel.media.derive import Derivation, Derived
 
 # 15 s of 2160p from a generous encoder.
 BYTES_AT_MOST = 1 << 30
 # Renderers round to whole frames, and some to whole groups of them.
 DURATION_OFF_BY = 0.25
 FRAMES_A_SECOND_AT_MOST = 120
-THUMBNAIL_SIDE = 640
-THUMBNAIL_QUALITY = 84
-# Where candidates are taken from: past a fade-in, before a fade-out.
-CANDIDATES_AT = (0.15, 0.3, 0.45, 0.6, 0.75)
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    score: float
-    picture: NDArray[np.uint8]
+def examine(file: Path, width: int, height: int, seconds: int, *, plainly: bool = False) -> tuple[Mapping[str, Any], Derived]:
+    """What the video is (the fields of `VideoFacts`) and what is made of it; `plainly`, only a thumbnail.
 
-
-def examine(file: Path, width: int, height: int, seconds: int) -> tuple[Mapping[str, Any], bytes]:
-    """What the video is (the fields of `VideoFacts`) and its thumbnail, a JPEG. Raises Declined of kind `broken`."""
+    Raises Declined of kind `broken`.
+    """
     size = file.stat().st_size
     if size > BYTES_AT_MOST:
         raise _broken("The video is larger than 1 GiB")
@@ -44,7 +32,7 @@ def examine(file: Path, width: int, height: int, seconds: int) -> tuple[Mapping[
             file.open("rb") as data,
             av.open(data, "r", format="mov", options={"protocol_whitelist": "", "enable_drefs": "0"}) as container,
         ):
-            facts, best = _decode(container, width, height, seconds)
+            facts, derivation = _decode(container, width, height, seconds, plainly=plainly)
     except (av.FFmpegError, OSError, ValueError, IndexError) as wrong:
         # OSError: a damaged file makes the demuxer seek to where there is nothing.
         raise _broken("The video can't be decoded") from wrong
@@ -52,10 +40,12 @@ def examine(file: Path, width: int, height: int, seconds: int) -> tuple[Mapping[
     with file.open("rb") as data:
         while chunk := data.read(1 << 20):
             digest.update(chunk)
-    return {**facts, "bytes": size, "sha256": digest.hexdigest()}, _jpeg(best.picture)
+    return {**facts, "bytes": size, "sha256": digest.hexdigest()}, derivation.finish()
 
 
-def _decode(container: "av.container.InputContainer", width: int, height: int, seconds: int) -> tuple[dict[str, Any], _Candidate]:
+def _decode(
+    container: "av.container.InputContainer", width: int, height: int, seconds: int, *, plainly: bool
+) -> tuple[dict[str, Any], Derivation]:
     if len(container.streams.video) != 1:
         raise _broken("The file holds no video")
     stream = container.streams.video[0]
@@ -69,14 +59,12 @@ def _decode(container: "av.container.InputContainer", width: int, height: int, s
     expected = stream.frames
     if not 0 < expected <= seconds * FRAMES_A_SECOND_AT_MOST * 2:
         raise _broken("The video does not say how long it is")
-    wanted = {int(expected * share) for share in CANDIDATES_AT}
-    frames, best, end = 0, _Candidate(-1.0, np.zeros((2, 2, 3), np.uint8)), 0.0
+    derivation = Derivation(width, height, seconds, Fraction(expected, seconds), plainly=plainly)
+    frames, end = 0, 0.0
     for frame in container.decode(stream):
         if frame.is_corrupt or (frame.width, frame.height) != (width, height):
             raise _broken(f"The video is damaged at frame {frames}")
-        if frames in wanted or frames == 0:
-            candidate = _judge(frame)
-            best = candidate if candidate.score > best.score else best
+        derivation.see(frames, frame)
         frames += 1
         if frames > expected:
             raise _broken("The video holds more than it says")
@@ -93,25 +81,7 @@ def _decode(container: "av.container.InputContainer", width: int, height: int, s
         "frames": frames,
         "codec": "h264",
     }
-    return facts, best
-
-
-def _judge(frame: VideoFrame) -> _Candidate:
-    """A frame made small, and how well it stands for the whole: contrast and sharpness, neither dark nor burnt out."""
-    scale = min(1.0, THUMBNAIL_SIDE / max(frame.width, frame.height))
-    small = frame.reformat(width=max(2, round(frame.width * scale)), height=max(2, round(frame.height * scale)), format="rgb24")
-    picture = np.asarray(small.to_ndarray(), np.uint8)
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    sharpness = float(np.log1p(cv2.Laplacian(grey, cv2.CV_32F).var()))
-    light = float(grey.mean())
-    usable = min(1.0, light / 40.0, (255.0 - light) / 25.0)
-    return _Candidate((float(grey.std()) / 16 + sharpness) * max(0.05, usable), picture)
-
-
-def _jpeg(picture: NDArray[np.uint8]) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(picture).save(out, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True, progressive=True)
-    return out.getvalue()
+    return facts, derivation
 
 
 def _broken(text: str) -> Declined:

@@ -11,6 +11,7 @@ from dustreel.base.log import logger
 from dustreel.base.vocabulary import AspectRatio, Frame
 from dustreel.base.workshop import Answer, Broke, Declined, Workshop
 from dustreel.media.failures import BrokenBench, BrokenVideo, ImageTooLarge, ImageUnsupported
+from dustreel.media.vtt import Layout
 
 log = logger(__name__)
 
@@ -51,9 +52,20 @@ class VideoFacts:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
+    """What a video is, and what was made of it. Where something is None, `failed` says why."""
+
     facts: VideoFacts
     thumbnail: bytes
     """A JPEG, at most 640 pixels on its longer side."""
+    preview: bytes | None
+    """A silent MP4 of some seconds that loops, at most 480 pixels on its longer side."""
+    sprite: bytes | None
+    """A JPEG of tiles, laid out as `layout` says."""
+    layout: Layout | None
+    thumbhash: str | None
+    """In base64."""
+    failed: Mapping[str, str]
+    """What could not be made (thumbnail: a stand-in is there), and why not, for the operator."""
 
 
 class Workbench:
@@ -100,10 +112,16 @@ class Workbench:
         return (await self._on_video(work | {"seconds": seconds, "max_upscale": max_upscale})).values
 
     async def examine(self, file: Path, *, expect: Frame, seconds: int) -> Examined:
-        """Decode all of an MP4 and see that it is what was asked for; pick its thumbnail on the way. Raises BrokenVideo, BrokenBench."""
+        """Decode all of an MP4, see that it is what was asked for, and make what is made of it. Raises BrokenVideo, BrokenBench.
+
+        Where making it breaks the process (a codec that crashes, memory that is short), the video is checked again without.
+        """
         work = {"do": "examine", "file": str(file), "width": expect.width, "height": expect.height, "seconds": seconds}
-        answer = await self._on_video(work)
-        return Examined(VideoFacts(**answer.values), answer.data)
+        try:
+            return _examined(await self._on_video(work | {"plainly": False}))
+        except BrokenBench as broke:
+            log.warning("a video is looked at once more, with nothing made of it but a thumbnail", error=str(broke))
+            return _examined(await self._on_video(work | {"plainly": True}))
 
     async def _on_video(self, work: Mapping[str, Any]) -> Answer:
         try:
@@ -112,3 +130,19 @@ class Workbench:
             raise BrokenVideo(str(declined)) from None
         except Broke as broke:
             raise BrokenBench(f"a video broke its process: {broke}") from broke
+
+
+def _examined(answer: Answer) -> Examined:
+    said, parts, begin = answer.values, dict[str, bytes](), 0
+    for name, length in said["parts"].items():
+        parts[name] = answer.data[begin : begin + length]
+        begin += length
+    return Examined(
+        facts=VideoFacts(**said["facts"]),
+        thumbnail=parts["thumbnail"],
+        preview=parts.get("preview"),
+        sprite=parts.get("sprite"),
+        layout=None if said["layout"] is None else Layout(**said["layout"]),
+        thumbhash=said["thumbhash"],
+        failed=said["failed"],
+    )

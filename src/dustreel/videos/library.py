@@ -31,7 +31,7 @@ async def file_video(db: Connection, video: NewVideo) -> None:
         "metadata": Jsonb(dict(video.metadata)),
     }
     await db.execute(SQL["file_video"], values)
-    await removed(db, [video.video_key, video.thumbnail_key])
+    await removed(db, list(video.keys))
 
 
 async def find(db: Connection, video_id: UUID, user_id: UUID, mode: Mode) -> Video:

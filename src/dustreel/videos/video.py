@@ -26,6 +26,10 @@ class NewVideo:
     mode: Mode
     video_key: str
     thumbnail_key: str
+    preview_key: str | None
+    """A short loop; None, as for the next two, where it could not be made, and for videos from before there were any."""
+    sprite_key: str | None
+    vtt_key: str | None
     prompt: str
     generation_type: GenerationType
     source_image_url: str | None
@@ -37,6 +41,12 @@ class NewVideo:
     metadata: Mapping[str, Any]
     model_used: str
     generation_time_ms: int
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every object in storage that is this video's alone."""
+        keys = (self.video_key, self.thumbnail_key, self.preview_key, self.sprite_key, self.vtt_key)
+        return tuple(key for key in keys if key is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,9 @@ class Video(NewVideo):
             mode=Mode(row["mode"]),
             video_key=row["video_key"],
             thumbnail_key=row["thumbnail_key"],
+            preview_key=row["preview_key"],
+            sprite_key=row["sprite_key"],
+            vtt_key=row["vtt_key"],
             prompt=row["prompt"],
             generation_type=GenerationType(row["generation_type"]),
             source_image_url=row["source_image_url"],
@@ -69,8 +82,3 @@ class Video(NewVideo):
             created_at=row["created_at"],
             updated_at=row["updated_at"],
         )
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Every object in storage that is this video's alone."""
-        return (self.video_key, self.thumbnail_key)

@@ -1,9 +1,10 @@
 -- name: file_video
-insert into videos (id, job_id, user_id, mode, video_key, thumbnail_key, prompt, generation_type, source_image_url, picture_id,
-                    duration_seconds, resolution, aspect_ratio, reference_person, metadata, model_used, generation_time_ms)
-values (%(id)s, %(job_id)s, %(user_id)s, %(mode)s, %(video_key)s, %(thumbnail_key)s, %(prompt)s, %(generation_type)s, %(source_image_url)s,
-        %(picture_id)s, %(duration_seconds)s, %(resolution)s, %(aspect_ratio)s, %(reference_person)s, %(metadata)s, %(model_used)s,
-        %(generation_time_ms)s);
+insert into videos (id, job_id, user_id, mode, video_key, thumbnail_key, preview_key, sprite_key, vtt_key, prompt, generation_type,
+                    source_image_url, picture_id, duration_seconds, resolution, aspect_ratio, reference_person, metadata, model_used,
+                    generation_time_ms)
+values (%(id)s, %(job_id)s, %(user_id)s, %(mode)s, %(video_key)s, %(thumbnail_key)s, %(preview_key)s, %(sprite_key)s, %(vtt_key)s,
+        %(prompt)s, %(generation_type)s, %(source_image_url)s, %(picture_id)s, %(duration_seconds)s, %(resolution)s, %(aspect_ratio)s,
+        %(reference_person)s, %(metadata)s, %(model_used)s, %(generation_time_ms)s);
 
 -- name: by_id
 select * from videos where id = %(video_id)s;
@@ -34,10 +35,12 @@ returning *;
 -- name: delete
 -- The row goes, and each of its objects is written down to be removed, so that no kill between the two leaves one behind.
 with gone as (
-    delete from videos where id = %(video_id)s returning video_key, thumbnail_key
+    delete from videos where id = %(video_id)s returning video_key, thumbnail_key, preview_key, sprite_key, vtt_key
 )
 insert into removals (key, due_at)
-select key, now() + make_interval(secs => %(grace_seconds)s) from gone, unnest(array[video_key, thumbnail_key]) as key
+select key, now() + make_interval(secs => %(grace_seconds)s)
+  from gone, unnest(array[video_key, thumbnail_key, preview_key, sprite_key, vtt_key]) as key
+ where key is not null
 returning key;
 
 -- name: remove_later
