@@ -1,4 +1,4 @@
-"""Pictures and videos as bytes: fetched without danger, made harmless, checked to the last frame."""
+"""Pictures and videos as bytes: made harmless, checked to the last frame."""
 
 from dustreel.media.failures import (
     BrokenBench,
@@ -9,21 +9,18 @@ from dustreel.media.failures import (
     ImageUrlForbidden,
     InvalidImageUrl,
 )
-from dustreel.media.fetch import Fetched, SafeFetch
 from dustreel.media.workbench import Examined, Picture, VideoFacts, Workbench
 
 __all__ = [
     "BrokenBench",
     "BrokenVideo",
     "Examined",
-    "Fetched",
     "ImageTooLarge",
     "ImageUnreachable",
     "ImageUnsupported",
     "ImageUrlForbidden",
     "InvalidImageUrl",
     "Picture",
-    "SafeFetch",
     "VideoFacts",
     "Workbench",
 ]
