@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -114,7 +115,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(bench.close)
         store = open_store(settings.media_url)
         links = Links(settings.base_url, settings.cdn_url or None)
-        fetcher = SafeFetch(allow=split(settings.fetch_allow), own_hosts=[httpx.URL(settings.base_url).host])
+        fetcher = SafeFetch(allow=split(settings.fetch_allow), own_hosts=[urlsplit(settings.base_url).hostname or ""])
         incoming = stack.enter_context(scratch_folder(settings.home.absolute() / "incoming", ids.uuid()))
         album = Album(db, store, links, fetcher, bench, ids, incoming=incoming)
         registry, allowances = _registry(settings, clock), allowances_of(settings)

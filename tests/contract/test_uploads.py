@@ -178,6 +178,17 @@ async def test_what_is_wrong_with_an_address_is_told_by_its_code(
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_the_services_own_address_is_no_picture_but_what_it_stored_is(database_url: str, tmp_path: Path, jpeg: bytes) -> None:
+    house_at = house_with(database_url, tmp_path, worker=False, public_url="https://videos.example.com")
+    async with house_at as house, house.user() as alice:
+        for path in ("/metrics", "/a.jpg", "/media/../me"):
+            answer = await alice.api.post("/videos/animate", json=dance(f"https://videos.example.com{path}"))
+            assert (answer.status_code, answer.json()["code"]) == (422, "image_url_forbidden"), path
+        url = (await alice.api.post("/uploads", content=jpeg, headers=JPEG)).json()["url"]
+        assert url.startswith("https://videos.example.com/")
+        assert (await alice.api.post("/videos/animate", json=dance(url))).status_code == 202
+
+
 async def test_a_picture_with_too_many_pixels_is_told(alice: User) -> None:
     out = io.BytesIO()
     Image.new("1", (8_000, 7_000)).save(out, "PNG")
