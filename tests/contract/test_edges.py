@@ -4,11 +4,13 @@ import asyncio
 import errno
 import json
 import logging
+import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -206,6 +208,24 @@ class TestStorage:
                 assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
             assert (await alice.api.post("/uploads", **sent[0])).status_code == 201
         assert [path for path in incoming.rglob("*") if path.name == "sent"] == []
+
+    async def test_strangers_pictures_leave_the_database_some_disk(
+        self, quiet: House, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        free = iter([1 << 40, 1 << 40, 1 << 20, 1 << 20])  # enough for the tray and the first piece
+
+        def disk_usage(_: Path) -> Any:
+            return SimpleNamespace(free=next(free))
+
+        async with quiet.user() as alice:
+            url = (await alice.api.post("/uploads", content=jpeg, headers=JPEG)).json()["url"]
+            monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+            with capture_logs():
+                answers = [await alice.api.post("/uploads", content=bytes(1 << 20), headers=JPEG) for _ in range(2)]
+            for answer in answers:
+                assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            assert next(free, None) is None
+            assert (await alice.api.post(ANIMATE, json=_dance(url))).status_code == 202, "what is there already needs no room"
 
 
 async def test_fifty_repetitions_wait_no_longer_than_one(quiet: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Folders for files under way, which end with the process that made them, however that ends."""
 
 import contextlib
+import errno
 import fcntl
 import shutil
 from collections.abc import Generator
@@ -8,6 +9,8 @@ from pathlib import Path
 from uuid import UUID
 
 LOCK = "lock"
+# The embedded database is on the same disk, and must never find it full.
+SPARE_BYTES = 256 << 20
 
 
 @contextlib.contextmanager
@@ -31,6 +34,12 @@ def scratch_folder(base: Path, owner: UUID) -> Generator[Path]:
             yield own / "files"
         finally:
             shutil.rmtree(own, ignore_errors=True)
+
+
+def check_room(folder: Path) -> None:
+    """Raises OSError where the disk is so full that strangers' files may take no more of it."""
+    if shutil.disk_usage(folder).free < SPARE_BYTES:
+        raise OSError(errno.ENOSPC, f"less than {SPARE_BYTES >> 20} MiB are free", str(folder))
 
 
 def _is_left(folder: Path) -> bool:

@@ -9,6 +9,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from dustreel.base.scratch import check_room
 from dustreel.http.asked import Invalid, MalformedRequest, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
 from dustreel.http.body import check_announced_size
 
@@ -43,7 +44,7 @@ async def receive(request: Request, into: Path) -> None:
         raise UnsupportedMediaType("Send a JPEG, PNG, WebP or AVIF as it is, or as the field `file` of multipart/form-data.")
     check_announced_size(request, at_most)
     with await asyncio.to_thread(into.open, "xb") as file:
-        picture = _Picture(file)
+        picture = _Picture(file, into.parent)
         form = _Form(said, picture) if at_most == FORM_AT_MOST else None
         await _read(request, at_most, picture, form.add if form else picture.add)
         if form is not None:
@@ -75,8 +76,9 @@ async def _read(request: Request, at_most: int, picture: "_Picture", add: Callab
 class _Picture:
     """What has come of the picture, the last of it still in memory."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._size, self._waiting = file, 0, bytearray()
+    def __init__(self, file: IO[bytes], folder: Path) -> None:
+        self._file, self._folder = file, folder
+        self._size, self._waiting = 0, bytearray()
 
     @property
     def has_much(self) -> bool:
@@ -91,7 +93,12 @@ class _Picture:
 
     async def write_down(self) -> None:
         data, self._waiting = self._waiting, bytearray()
-        await asyncio.to_thread(self._file.write, data)
+
+        def write() -> None:
+            check_room(self._folder)
+            self._file.write(data)
+
+        await asyncio.to_thread(write)
 
 
 class _Form:

@@ -12,6 +12,7 @@ from dustreel.base.db import Connection, Database, Row, Statements, every, one
 from dustreel.base.errors import DomainError, Unavailable
 from dustreel.base.ids import Ids
 from dustreel.base.log import logger
+from dustreel.base.scratch import check_room
 from dustreel.base.vocabulary import Mode
 from dustreel.fetch import BadAddress, FetchFailed, ForbiddenAddress, SafeFetch, TooLarge, Unreachable, WrongKind
 from dustreel.media import (
@@ -66,6 +67,7 @@ class Album:
         tray = self._incoming / self._ids.secret()
         try:
             await asyncio.to_thread(tray.mkdir, parents=True)
+            await asyncio.to_thread(check_room, tray)
             yield tray
         except OSError as failed:
             log.error("a picture on its way in can't be written", error=str(failed))
