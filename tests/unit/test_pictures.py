@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, features
+from structlog.testing import capture_logs
 
+from dustreel.base.errors import Unavailable
 from dustreel.base.workshop import Declined
 from dustreel.fetch.kinds import SIGN_BYTES, sniff
 from dustreel.media import ImageTooLarge, ImageUnsupported, Picture, Workbench, pictures
@@ -198,5 +200,9 @@ async def test_the_bench_tidies_in_a_process_of_its_own(tmp_path: Path) -> None:
             await tidy(b"nonsense")
         with pytest.raises(ImageTooLarge):
             await tidy(b"\0" * (21 << 20))
+        (tmp_path / "tidied").unlink()
+        (tmp_path / "tidied").mkdir()  # what can't be written to
+        with capture_logs(), pytest.raises(Unavailable):
+            await tidy(encoded(halves(), "PNG"))
     finally:
         await bench.close()

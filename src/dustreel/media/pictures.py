@@ -27,7 +27,7 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF")
 def tidy(file: Path, into: Path) -> Mapping[str, Any]:
     """Writes the tidied picture; returns what it is: content_type, width, height, sha256.
 
-    Raises Declined of kind `unsupported` or `too_large`.
+    Raises Declined of kind `unsupported`, `too_large` or, where the disk takes no more, `unwritten`.
     """
     if file.stat().st_size > BYTES_AT_MOST:
         raise Declined("too_large", "The picture is larger than 20 MiB.")
@@ -45,7 +45,10 @@ def tidy(file: Path, into: Path) -> Mapping[str, Any]:
     except Exception:
         # Pillow's decoders raise whatever the damage leads them to: OSError, SyntaxError, struct.error, IndexError …
         raise Declined("unsupported", "This is no JPEG, PNG, WebP or AVIF picture, or it is damaged.") from None
-    content_type = _encode(upright, into)
+    try:
+        content_type = _encode(upright, into)
+    except OSError as failed:
+        raise Declined("unwritten", f"The tidied picture could not be written: {failed}") from None
     if into.stat().st_size > KEPT_AT_MOST:
         raise Declined(
             "too_large", "The picture, with what is transparent in it, is larger than 64 MiB once unpacked and kept without loss."

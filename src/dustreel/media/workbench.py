@@ -74,6 +74,9 @@ class Workbench:
             async with asyncio.timeout(PICTURE_WAIT_SECONDS):
                 answer = await self._pictures.run({"do": "tidy", "file": str(file), "into": str(into)}, within=PICTURE_SECONDS)
         except Declined as declined:
+            if declined.kind == "unwritten":
+                log.error("a picture was not written", error=str(declined))
+                raise Unavailable from declined
             kind = ImageTooLarge if declined.kind == "too_large" else ImageUnsupported
             raise kind(str(declined)) from None
         except Broke as broke:

@@ -33,6 +33,8 @@ UNUSED_KEPT_SECONDS = 86_400.0
 
 # What is tidied is one of these.
 _SUFFIXES = {"image/jpeg": "jpg", "image/png": "png"}
+# Whatever else of ours may be looked at.
+_OF_PICTURES = frozenset({"jpg", "png", "webp", "avif"})
 _TOLD: dict[type[FetchFailed], type[DomainError]] = {
     BadAddress: InvalidImageUrl,
     ForbiddenAddress: ImageUrlForbidden,
@@ -116,7 +118,7 @@ class Album:
 
     async def _copy(self, key: str, into: Path) -> None:
         """An object of ours that is no row of ours: a video's thumbnail, say."""
-        if key.rpartition(".")[2] not in _SUFFIXES.values():
+        if key.rpartition(".")[2] not in _OF_PICTURES:
             raise ImageUnsupported("What lies at this address of ours is no picture.")
         try:
             await self._store.fetch(key, into)
