@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -20,14 +21,16 @@ from dustreel.base.ids import Ids, RandomIds
 from dustreel.base.kept import kept_secret
 from dustreel.base.log import logger
 from dustreel.base.migrate import migrate
+from dustreel.base.scratch import scratch_folder
 from dustreel.base.settings import Settings, by_name, env_name, rate_of, split
 from dustreel.base.tls import trusted
 from dustreel.base.vocabulary import Dust, GenerationType
 from dustreel.base.waiting import in_background, told_to_stop
 from dustreel.callers import Gate, Limits, TokenRules, Tokens
 from dustreel.dust import Prices
+from dustreel.fetch import SafeFetch
 from dustreel.jobs import Allowance, Deadlines, Desk, DeskRules, Estimates, JobReads
-from dustreel.media import SafeFetch, Workbench
+from dustreel.media import Workbench
 from dustreel.pictures import Album
 from dustreel.providers import Preferences, Provider, Registry
 from dustreel.providers.catalogue import read_catalogue
@@ -112,8 +115,9 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(bench.close)
         store = open_store(settings.media_url)
         links = Links(settings.base_url, settings.cdn_url or None)
-        fetcher = SafeFetch(allow=frozenset(split(settings.fetch_allow)))
-        album = Album(db, store, links, fetcher, bench, ids)
+        fetcher = SafeFetch(allow=split(settings.fetch_allow), own_hosts=[urlsplit(settings.base_url).hostname or ""])
+        incoming = stack.enter_context(scratch_folder(settings.home.absolute() / "incoming", ids.uuid()))
+        album = Album(db, store, links, fetcher, bench, ids, incoming=incoming)
         registry, allowances = _registry(settings, clock), allowances_of(settings)
         stack.push_async_callback(registry.close)
         prices = prices_of(settings)

@@ -2,22 +2,21 @@
 
 import asyncio
 import errno
-import io
 import json
 import logging
-import tempfile
+import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 import uvicorn
-from PIL import Image
 from prometheus_client import CollectorRegistry
 from starlette.types import Receive, Scope, Send
 from structlog.contextvars import merge_contextvars
@@ -28,7 +27,6 @@ from dustreel.base.errors import Unavailable
 from dustreel.callers import Role
 from dustreel.http import GuardedProtocol, app, build_app
 from dustreel.http.envelope import Counts, Envelope
-from dustreel.pictures import album
 from dustreel.worker import chores
 from tests.conftest import House, User, eventually, house_with
 from tests.contract.promises import links_of
@@ -151,14 +149,18 @@ async def test_a_video_is_deleted_though_the_database_leaves_right_after(alice: 
 
 
 class TestStorage:
-    async def test_an_object_of_ours_that_is_too_large_is_no_picture(
-        self, alice: User, picture_url: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        async with alice.house.service.db.transaction() as db:
-            await db.execute("delete from pictures where user_id = %s", (alice.id,))  # so that it is read and not known
-        monkeypatch.setattr(album, "OWN_OBJECT_AT_MOST", 10)
-        answer = await alice.api.post(ANIMATE, json=_dance(picture_url))
+    async def test_an_object_of_ours_that_is_too_large_is_no_picture(self, alice: User) -> None:
+        service = alice.house.service
+        ours = "thumbnails/" + "t" * 32 + ".jpg"
+        await service.store.put_bytes(ours, bytes((20 << 20) + 1), "image/jpeg")
+        answer = await alice.api.post(ANIMATE, json=_dance(service.links.url(ours)))
         assert (answer.status_code, answer.json()["code"]) == (422, "image_too_large")
+
+    async def test_a_video_of_ours_is_no_picture(self, alice: User) -> None:
+        video = await alice.video()
+        answer = await alice.api.post(ANIMATE, json=_dance(video["url"]))
+        assert (answer.status_code, answer.json()["code"]) == (422, "image_unsupported")
+        assert (await alice.api.post(ANIMATE, json=_dance(video["thumbnail_url"]))).status_code == 202
 
     async def test_a_full_disk_is_told_and_leaves_nothing_to_use(self, quiet: House, jpeg: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         service = quiet.service
@@ -166,7 +168,7 @@ class TestStorage:
         await service.store.put_bytes(ours, jpeg, "image/jpeg")
         async with quiet.user() as alice:
             with monkeypatch.context() as patch, capture_logs():
-                patch.setattr(service.store, "put_bytes", _full)
+                patch.setattr(service.store, "put_file", _full)
                 for answer in (
                     await alice.api.post("/uploads", content=jpeg, headers=JPEG),
                     await alice.api.post(ANIMATE, json=_dance(service.links.url(ours))),
@@ -183,19 +185,48 @@ class TestStorage:
     async def test_a_disk_that_can_not_be_read_is_told(self, quiet: House, jpeg: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         async with quiet.user() as alice:
             with capture_logs():
-                monkeypatch.setattr(quiet.service.store, "read", _full)
+                monkeypatch.setattr(quiet.service.store, "fetch", _full)
                 answer = await alice.api.post(ANIMATE, json=_dance(quiet.service.links.url("pictures/" + "p" * 32 + ".jpg")))
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 
-    async def test_a_form_needs_no_disk_of_its_own(self, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-        def full(_: object) -> None:
-            raise OSError(errno.ENOSPC, "No space left on device")
+    @pytest.mark.parametrize("broken", ["mkdir", "open"])
+    async def test_a_disk_that_takes_no_picture_in_is_told_and_left_clean(
+        self, quiet: House, jpeg: bytes, monkeypatch: pytest.MonkeyPatch, broken: str
+    ) -> None:
+        incoming, real = quiet.settings.home.absolute() / "incoming", getattr(Path, broken)
 
-        out = io.BytesIO()
-        Image.effect_noise((1_200, 1_200), 50).save(out, "PNG")
-        assert len(out.getvalue()) > 1 << 20
-        monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", full)
-        assert (await alice.api.post("/uploads", files={"file": ("a.png", out.getvalue(), "image/png")})).status_code == 201
+        def full(path: Path, *arguments: Any, **options: Any) -> Any:
+            if path.is_relative_to(incoming):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(path, *arguments, **options)
+
+        async with quiet.user() as alice:
+            sent: list[dict[str, Any]] = [{"content": jpeg, "headers": JPEG}, {"files": {"file": ("a.jpg", jpeg, "image/jpeg")}}]
+            with monkeypatch.context() as patch, capture_logs():
+                patch.setattr(Path, broken, full)
+                answers = [await alice.api.post("/uploads", **one) for one in sent]
+            for answer in answers:
+                assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            assert (await alice.api.post("/uploads", **sent[0])).status_code == 201
+        assert [path for path in incoming.rglob("*") if path.name == "sent"] == []
+
+    async def test_strangers_pictures_leave_the_database_some_disk(
+        self, quiet: House, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        free = iter([1 << 40, 1 << 40, 1 << 20, 1 << 20])  # enough for the tray and the first piece
+
+        def disk_usage(_: Path) -> Any:
+            return SimpleNamespace(free=next(free))
+
+        async with quiet.user() as alice:
+            url = (await alice.api.post("/uploads", content=jpeg, headers=JPEG)).json()["url"]
+            monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+            with capture_logs():
+                answers = [await alice.api.post("/uploads", content=bytes(1 << 20), headers=JPEG) for _ in range(2)]
+            for answer in answers:
+                assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            assert next(free, None) is None
+            assert (await alice.api.post(ANIMATE, json=_dance(url))).status_code == 202, "what is there already needs no room"
 
 
 async def test_fifty_repetitions_wait_no_longer_than_one(quiet: House, monkeypatch: pytest.MonkeyPatch) -> None:

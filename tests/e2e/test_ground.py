@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from dustreel.base.migrate import MIGRATION_LOCK
-from dustreel.cli.serve import scratch_folder
+from dustreel.base.scratch import scratch_folder
 from tests.e2e.served import Served, command_environment, free_port, new_home, processes_in, served, start, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ class TestScratch:
 import os
 from pathlib import Path
 from uuid import uuid4
-from dustreel.cli.serve import scratch_folder
+from dustreel.base.scratch import scratch_folder
 with scratch_folder(Path({str(tmp_path / "scratch")!r}), uuid4()) as own:
     own.mkdir()
     (own / "video.mp4").touch()

@@ -147,7 +147,7 @@ class Settings(BaseModel):
 
     cors_origins: str = Field("*", description="Browser origins that may call the API, separated by commas; `*` is any.")
     fetch_allow: Annotated[str, AfterValidator(_exact_addresses)] = Field(
-        "", description="Exact host:port pairs, separated by commas, that pictures may be fetched from though they are private."
+        "", description="Exact host:port pairs, separated by commas, that pictures may be fetched from though they are private or our own."
     )
 
     @property

@@ -3,20 +3,17 @@
 import asyncio
 import contextlib
 import errno
-import fcntl
 import os
-import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
-from uuid import UUID
 
 import uvicorn
 
 from dustreel.base.errors import Misconfigured
 from dustreel.base.log import logger
+from dustreel.base.scratch import scratch_folder
 from dustreel.base.settings import Settings
 from dustreel.base.waiting import uncut
 from dustreel.http import GuardedProtocol, build_app
@@ -32,8 +29,6 @@ DRAIN_SECONDS = 0.5
 BACKLOG = 2_048
 # A worker's start is a few statements; in the middle of it, it could not be stopped.
 STARTS_SECONDS = 2.0
-# In a worker's scratch folder.
-LOCK = "lock"
 # Longer than a browser or a proxy keeps an idle connection, so that they close first and no request meets a closing one.
 KEEP_ALIVE_SECONDS = 75
 
@@ -139,38 +134,6 @@ def prepare_home(settings: Settings) -> None:
         with contextlib.suppress(OSError):
             probe.unlink(missing_ok=True)
         raise Misconfigured(f"The data folder {home} can't be used: {failed.strerror}. Set DUSTREEL_HOME to one that can.") from failed
-
-
-@contextlib.contextmanager
-def scratch_folder(base: Path, worker_id: UUID) -> Generator[Path]:
-    """A folder for a worker's files under way. Those of workers that are gone are removed.
-
-    A lock tells whether its owner lives. A process id does not: two containers on one data folder are both number 1.
-    """
-    base.mkdir(exist_ok=True)
-    for folder in base.iterdir():
-        if not folder.name.startswith(".") and _is_left(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-    # Others see it under its name only once it is locked.
-    fresh, own = base / f".{worker_id}", base / str(worker_id)
-    fresh.mkdir()
-    with (fresh / LOCK).open("ab") as lock:
-        with contextlib.suppress(OSError):  # a file system without locks: then nobody removes anybody's
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        fresh.rename(own)
-        try:
-            yield own / "files"
-        finally:
-            shutil.rmtree(own, ignore_errors=True)
-
-
-def _is_left(folder: Path) -> bool:
-    try:
-        with (folder / LOCK).open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 class _Server(uvicorn.Server):

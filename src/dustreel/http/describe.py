@@ -134,7 +134,8 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "upload": Operation(
         "Upload a picture",
-        "JPEG, PNG or WebP, raw or as multipart field `file`; at most 20 MiB and 50 megapixels. Turned upright and stripped of metadata.",
+        "JPEG, PNG, WebP or AVIF, raw or as multipart field `file`; at most 20 MiB and 50 megapixels. Turned upright and stripped of "
+        "metadata. Kept for a day, or as long as a video that is made from it.",
         schemas.Upload,
         (*_CALLER, *_BODY),
         status=201,
@@ -245,7 +246,8 @@ def _request_body(name: str, operation: Operation) -> dict[str, Any]:
     if name == "upload":
         picture = {"schema": {"type": "string", "format": "binary"}}
         form = {"schema": {"type": "object", "required": ["file"], "properties": {"file": picture["schema"]}}}
-        content: dict[str, Any] = {"image/jpeg": picture, "image/png": picture, "image/webp": picture, "multipart/form-data": form}
+        kinds = ("image/jpeg", "image/png", "image/webp", "image/avif")
+        content: dict[str, Any] = dict.fromkeys(kinds, picture) | {"multipart/form-data": form}
         return {"requestBody": {"required": True, "content": content}}
     if operation.body is None:
         return {}

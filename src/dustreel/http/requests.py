@@ -85,7 +85,7 @@ class GenerateRequest(_Wish):
 
 
 class AnimateRequest(_Wish):
-    image_url: str = Field(description="An https address of a JPEG, PNG or WebP, or the url of an upload.")
+    image_url: str = Field(description="An https address of a JPEG, PNG, WebP or AVIF, or the url of an upload.")
     aspect_ratio: Annotated[AspectRatio, Field(strict=False)] | None = Field(
         None, description="Default: the picture's own, snapped to the nearest of the five."
     )

@@ -1,4 +1,4 @@
-"""Pictures and videos as bytes: fetched without danger, made harmless, checked to the last frame."""
+"""Pictures and videos as bytes: made harmless, checked to the last frame."""
 
 from dustreel.media.failures import (
     BrokenBench,
@@ -9,7 +9,6 @@ from dustreel.media.failures import (
     ImageUrlForbidden,
     InvalidImageUrl,
 )
-from dustreel.media.fetch import Fetched, SafeFetch
 from dustreel.media.vtt import Layout, webvtt
 from dustreel.media.workbench import Examined, Picture, VideoFacts, Workbench
 
@@ -17,7 +16,6 @@ __all__ = [
     "BrokenBench",
     "BrokenVideo",
     "Examined",
-    "Fetched",
     "ImageTooLarge",
     "ImageUnreachable",
     "ImageUnsupported",
@@ -25,7 +23,6 @@ __all__ = [
     "InvalidImageUrl",
     "Layout",
     "Picture",
-    "SafeFetch",
     "VideoFacts",
     "Workbench",
     "webvtt",

@@ -16,7 +16,7 @@ from dustreel.media.videos import examine
 
 def handle(work: Mapping[str, Any], data: bytes, tell: Tell) -> tuple[Mapping[str, Any], bytes]:
     if work["do"] == "tidy":
-        return tidy(data)
+        return tidy(Path(work["file"]), Path(work["into"])), b""
     if work["do"] == "crop":
         return {}, crop(data, work["across"], work["down"])
     if work["do"] == "adapt":

@@ -20,7 +20,7 @@ class ImageUnreachable(DomainError):
 
 class ImageUnsupported(DomainError):
     code = "image_unsupported"
-    sentence = "This is no JPEG, PNG or WebP picture that can be read."
+    sentence = "This is no JPEG, PNG, WebP or AVIF picture that can be read."
 
 
 class ImageTooLarge(DomainError):

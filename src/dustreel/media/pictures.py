@@ -4,6 +4,7 @@ import hashlib
 import io
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageCms, ImageOps
@@ -12,23 +13,28 @@ from dustreel.base.workshop import Declined
 
 PIXELS_AT_MOST = 50_000_000
 BYTES_AT_MOST = 20 << 20
+# A large picture with transparency is kept as a PNG, which may be larger than what came; this much is read for a job.
+KEPT_AT_MOST = 64 << 20
 # Below this there is nothing to move.
 SMALLEST_SIDE = 16
 # Anything narrower than 1:20 is no picture of something.
 MOST_STRETCHED = 20
 QUALITY = 92
 
-_FORMATS = ("JPEG", "PNG", "WEBP")
+_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF")
 
 
-def tidy(data: bytes) -> tuple[Mapping[str, Any], bytes]:
-    """The tidied bytes, and what they are: content_type, width, height, sha256. Raises Declined of kind `unsupported` or `too_large`."""
-    if len(data) > BYTES_AT_MOST:
+def tidy(file: Path, into: Path) -> Mapping[str, Any]:
+    """Writes the tidied picture; returns what it is: content_type, width, height, sha256.
+
+    Raises Declined of kind `unsupported`, `too_large` or, where the disk takes no more, `unwritten`.
+    """
+    if file.stat().st_size > BYTES_AT_MOST:
         raise Declined("too_large", "The picture is larger than 20 MiB.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            with Image.open(file, formats=_FORMATS) as picture:
                 _check_size(picture)
                 picture.load()
                 upright = _in_srgb(ImageOps.exif_transpose(picture))
@@ -38,15 +44,18 @@ def tidy(data: bytes) -> tuple[Mapping[str, Any], bytes]:
         raise Declined("too_large", "The picture has more than 50 megapixels.") from None
     except Exception:
         # Pillow's decoders raise whatever the damage leads them to: OSError, SyntaxError, struct.error, IndexError …
-        raise Declined("unsupported", "This is no JPEG, PNG or WebP picture, or it is damaged.") from None
-    encoded, content_type = _encode(upright)
-    facts = {
-        "content_type": content_type,
-        "width": upright.width,
-        "height": upright.height,
-        "sha256": hashlib.sha256(encoded).hexdigest(),
-    }
-    return facts, encoded
+        raise Declined("unsupported", "This is no JPEG, PNG, WebP or AVIF picture, or it is damaged.") from None
+    try:
+        content_type = _encode(upright, into)
+    except OSError as failed:
+        raise Declined("unwritten", f"The tidied picture could not be written: {failed}") from None
+    if into.stat().st_size > KEPT_AT_MOST:
+        raise Declined(
+            "too_large", "The picture, with what is transparent in it, is larger than 64 MiB once unpacked and kept without loss."
+        )
+    with into.open("rb") as kept:
+        sha256 = hashlib.file_digest(kept, "sha256").hexdigest()
+    return {"content_type": content_type, "width": upright.width, "height": upright.height, "sha256": sha256}
 
 
 def crop(data: bytes, across: int, down: int) -> bytes:
@@ -95,17 +104,21 @@ def _in_srgb(picture: Image.Image) -> Image.Image:
     return converted
 
 
-def _encode(picture: Image.Image) -> tuple[bytes, str]:
+def _encode(picture: Image.Image, into: Path) -> str:
     # A new image: Pillow would carry EXIF and text chunks of the old one along.
     clean = Image.frombytes(picture.mode, picture.size, picture.tobytes())
     if clean.mode == "RGBA":
-        out = io.BytesIO()
-        clean.save(out, "PNG", compress_level=4)
-        return out.getvalue(), "image/png"
-    return _jpeg(clean), "image/jpeg"
+        clean.save(into, "PNG", compress_level=4)
+        return "image/png"
+    _save_jpeg(clean, into)
+    return "image/jpeg"
 
 
 def _jpeg(picture: Image.Image) -> bytes:
     out = io.BytesIO()
-    picture.save(out, "JPEG", quality=QUALITY, subsampling=0 if picture.width * picture.height < 4_000_000 else 2)
+    _save_jpeg(picture, out)
     return out.getvalue()
+
+
+def _save_jpeg(picture: Image.Image, into: Path | io.BytesIO) -> None:
+    picture.save(into, "JPEG", quality=QUALITY, subsampling=0 if picture.width * picture.height < 4_000_000 else 2)

@@ -29,7 +29,7 @@ VIDEO_SECONDS = 300.0
 class Picture:
     """A picture that can't hurt anybody: upright, sRGB, without metadata, encoded by us."""
 
-    data: bytes
+    file: Path
     content_type: str
     width: int
     height: int
@@ -80,12 +80,15 @@ class Workbench:
     async def close(self) -> None:
         await asyncio.gather(self._videos.close(), self._pictures.close())
 
-    async def tidy(self, data: bytes) -> Picture:
-        """Make a stranger's picture harmless. Raises ImageUnsupported, ImageTooLarge, Unavailable."""
+    async def tidy(self, file: Path, into: Path) -> Picture:
+        """Make a stranger's picture harmless, as the file `into`. Raises ImageUnsupported, ImageTooLarge, Unavailable."""
         try:
             async with asyncio.timeout(PICTURE_WAIT_SECONDS):
-                answer = await self._pictures.run({"do": "tidy"}, data, within=PICTURE_SECONDS)
+                answer = await self._pictures.run({"do": "tidy", "file": str(file), "into": str(into)}, within=PICTURE_SECONDS)
         except Declined as declined:
+            if declined.kind == "unwritten":
+                log.error("a picture was not written", error=str(declined))
+                raise Unavailable from declined
             kind = ImageTooLarge if declined.kind == "too_large" else ImageUnsupported
             raise kind(str(declined)) from None
         except Broke as broke:
@@ -93,7 +96,7 @@ class Workbench:
             raise ImageUnsupported("The picture can't be read.") from broke
         except OSError as failed:  # TimeoutError is one
             raise Unavailable from failed
-        return Picture(data=answer.data, **answer.values)
+        return Picture(file=into, **answer.values)
 
     async def crop(self, data: bytes, to: AspectRatio) -> bytes:
         """One of our own pictures, cut about its centre to this shape, as a JPEG. Raises Unavailable."""

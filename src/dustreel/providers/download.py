@@ -1,4 +1,8 @@
-"""Fetching what a provider made: from its own hosts only, without our token, in bounded memory."""
+"""Fetching what a provider made: from its own hosts only, without our token, in bounded memory.
+
+Not by `dustreel.fetch`, which is for strangers' addresses: an operator's own server may be private, speak plain HTTP or lie behind a
+proxy. What holds for both is that nothing is unpacked, and nothing larger or shorter than announced is kept.
+"""
 
 import asyncio
 from pathlib import Path
@@ -58,6 +62,8 @@ class Download:
                 raise Refused("The provider no longer has the video")
             if not answer.is_success:
                 raise Stumbled(f"The video could not be fetched: the provider answered {answer.status_code}")
+            if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+                raise Refused("The provider's video comes compressed, though it was asked for as it is")
             with await asyncio.to_thread(into.open, "wb") as file:
                 await _write(answer, file)
         return None
@@ -65,7 +71,7 @@ class Download:
 
 async def _write(answer: httpx.Response, file: IO[bytes]) -> None:
     size = 0
-    async for chunk in answer.aiter_bytes(CHUNK):
+    async for chunk in answer.aiter_raw(CHUNK):
         size += len(chunk)
         if size > BYTES_AT_MOST:
             raise Refused("The provider's video is larger than 1 GiB")
