@@ -23,7 +23,7 @@ from dustreel.storage.keys import is_key
 from dustreel.storage.links import PUBLIC_CACHE
 from dustreel.storage.port import StoredObject
 from dustreel.storage.signing import Bucket
-from dustreel.storage.uploads import abandon_old_uploads
+from dustreel.storage.uploads import ABANDONED, abandon_uploads
 
 if TYPE_CHECKING:  # obstore has these in its stubs only
     from obstore import AsyncWritableFile, Attributes, GetOptions, GetResult, PutMode
@@ -200,9 +200,8 @@ class S3Store:
             async for chunk in self._chunks(got):
                 yield chunk
 
-    async def sweep(self) -> int:
-        with _told("the bucket"):
-            return await abandon_old_uploads(self.bucket, within=self._patience.step)
+    async def sweep(self, *, older: timedelta | None = ABANDONED) -> int:
+        return await abandon_uploads(self.bucket, within=self._patience.step, older=older)
 
     async def _create(self, key: str, data: bytes, attributes: "Attributes") -> None:
         try:
@@ -232,9 +231,13 @@ class S3Store:
             raise
 
     async def _abort(self, key: str, writer: "AsyncWritableFile", failed: BaseException) -> None:
+        """obstore's writer aborts only before its close was asked for; what is left then has no other name than its key."""
         try:
-            await self._in_time(lambda: writer.__aexit__(type(failed), failed, None))
-        except (BaseError, OSError) as left:
+            try:
+                await self._in_time(lambda: writer.__aexit__(type(failed), failed, None))
+            except (BaseError, OSError):
+                await abandon_uploads(self.bucket, within=self._patience.step, below=key, older=None)
+        except OSError as left:
             log.warning("an upload could not be aborted; a sweep does it in an hour", key=key, error=_first_line(left))
 
     async def _is_there(self, key: str, size: int, sha256: str) -> bool:
@@ -268,6 +271,8 @@ def _told(what: str) -> Iterator[None]:
     """What obstore says, in the port's words: OSError with a number, so that nobody takes it for anything else."""
     try:
         yield
+    except FileNotFoundError as missing:  # obstore's, or ours
+        raise FileNotFoundError(errno.ENOENT, f"there is no {what}") from missing
     except AlreadyExistsError:
         raise FileExistsError(errno.EEXIST, f"{what} is there already") from None
     except (PermissionDeniedError, UnauthenticatedError) as failed:
@@ -276,6 +281,10 @@ def _told(what: str) -> Iterator[None]:
         raise OSError(errno.EIO, f"the storage failed over {what}: {_first_line(failed)}") from failed
     except TimeoutError as failed:
         raise TimeoutError(errno.ETIMEDOUT, f"the storage takes too long over {what}") from failed
+    except OSError as failed:
+        if failed.errno is None:  # obstore's writers have these
+            raise OSError(errno.EIO, f"the storage failed over {what}: {_first_line(failed)}") from failed
+        raise
 
 
 def _first_line(failed: BaseException) -> str:
@@ -286,7 +295,7 @@ def _first_line(failed: BaseException) -> str:
 def _check(key: str) -> str:
     """Nothing but a key is ever looked up."""
     if not is_key(key):
-        raise FileNotFoundError(key)
+        raise FileNotFoundError(errno.ENOENT, f"there is no {key}")
     return key
 
 
