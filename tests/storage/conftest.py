@@ -2,9 +2,11 @@
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+import dustreel
 from dustreel.storage import S3Store, new_key
 from dustreel.storage.s3 import Patience
 from tests.storage.harness import bucket_at, swift
@@ -35,6 +37,11 @@ def prefix() -> str:
 @pytest.fixture
 def store(proxy: StrictProxy, prefix: str) -> S3Store:
     return S3Store(bucket_at(proxy.url, prefix=prefix), patience=PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def jpeg() -> bytes:
+    return (Path(dustreel.__file__).parent / "assets" / "sample.jpg").read_bytes()
 
 
 def key(kind: str = "videos", suffix: str = "mp4") -> str:

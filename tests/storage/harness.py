@@ -33,7 +33,7 @@ def install() -> Path:
 def swift() -> Iterator[int]:
     """The port of a running Swift with an empty bucket."""
     folder = Path(tempfile.mkdtemp(prefix="dustreel-swift-"))
-    command = [install(), "-W", "ignore", Path(__file__).with_name("swift_server.py"), folder]
+    command = [str(install()), "-W", "ignore", str(Path(__file__).with_name("swift_server.py")), str(folder)]
     with (folder / "said").open("wb") as said:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said)
     try:

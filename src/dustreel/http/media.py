@@ -17,13 +17,11 @@ from dustreel.base.errors import DomainError, Unavailable
 from dustreel.base.log import logger
 from dustreel.http.asked import NotFound, RangeNotSatisfiable
 from dustreel.http.ranges import ask, disposition, is_fresh, parts_of, wants_parts
-from dustreel.storage import PRIVATE_CACHE, PUBLIC_CACHE, RemoteStore, SignedMedia, is_key
+from dustreel.storage import PRIVATE_CACHE, PUBLIC_CACHE, RemoteStore, SignedMedia, content_type, is_key
 
 log = logger(__name__)
 
 type Problem = Callable[[Request, DomainError, Mapping[str, str] | None], Response]
-
-TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "vtt": "text/vtt; charset=utf-8"}
 
 
 def media_route(source: Path | RemoteStore, problem: Problem, signed: SignedMedia | None = None) -> Route:
@@ -55,7 +53,7 @@ class _OutsideTheFile(Exception):
 async def _from_disk(root: Path, request: Request, key: str, cache: str) -> Response:
     found = await anyio.to_thread.run_sync(_regular_file, root / key)
     headers = _headers(request, key, cache)
-    response = FileResponse(root / key, headers=headers, media_type=_type(key), stat_result=found)
+    response = FileResponse(root / key, headers=headers, media_type=content_type(key), stat_result=found)
     if is_fresh(request.headers, response.headers):
         return _not_modified(response.headers)
     ask(request, _parts(request, response.headers, found.st_size))
@@ -74,7 +72,7 @@ async def _from_afar(store: RemoteStore, request: Request, key: str, cache: str)
     headers = _headers(request, key, cache) | {
         "Last-Modified": format_datetime(found.modified, usegmt=True),
         "Accept-Ranges": "bytes",
-        "Content-Type": _type(key) or "application/octet-stream",
+        "Content-Type": content_type(key),
         "Content-Length": str(found.size),
     }
     lower = {name.lower(): value for name, value in headers.items()}
@@ -110,10 +108,6 @@ def _headers(request: Request, key: str, cache: str) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
         **disposition(request, key),
     }
-
-
-def _type(key: str) -> str | None:
-    return TYPES.get(key.rpartition(".")[2])
 
 
 def _not_modified(headers: Mapping[str, str]) -> Response:

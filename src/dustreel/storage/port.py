@@ -34,6 +34,7 @@ class StoredObject:
     """As it was when the object came, in hexadecimal; None where the store does not keep it, and in lists."""
 
 
+@runtime_checkable
 class LibraryStore(ObjectStore, Protocol):
     """A store whose objects can be looked through: to find garbage, and to move a library."""
 
