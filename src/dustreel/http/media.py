@@ -3,7 +3,8 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from email.utils import format_datetime
 from functools import partial
 from pathlib import Path
@@ -62,11 +63,8 @@ async def _from_disk(root: Path, request: Request, key: str, cache: str) -> Resp
 
 async def _from_afar(store: RemoteStore, request: Request, key: str, cache: str) -> Response:
     """No more of it in memory than a chunk: the store is read as fast as the caller takes it. Of several ranges the whole is sent."""
-    try:
+    with _told(key):
         found = await store.head(key)
-    except OSError as failed:
-        log.error("the storage can't be read", key=key, error=str(failed))
-        raise Unavailable("The storage can't be read for the moment. Try again shortly.") from failed
     if found is None:
         raise NotFound("There is no such file.")
     headers = _headers(request, key, cache) | {
@@ -82,10 +80,36 @@ async def _from_afar(store: RemoteStore, request: Request, key: str, cache: str)
     if request.method == "HEAD" or found.size == 0:
         return Response(headers=headers)
     if parts is None or len(parts) != 1:
-        return StreamingResponse(store.open_range(key, 0, found.size - 1), headers=headers)
+        return StreamingResponse(await _begun(store, key, 0, found.size - 1), headers=headers)
     first, last = parts[0]
     headers |= {"Content-Range": f"bytes {first}-{last}/{found.size}", "Content-Length": str(last - first + 1)}
-    return StreamingResponse(store.open_range(key, first, last), 206, headers)
+    return StreamingResponse(await _begun(store, key, first, last), 206, headers)
+
+
+async def _begun(store: RemoteStore, key: str, first: int, last: int) -> AsyncIterator[bytes]:
+    """The bytes, once the first of them are there: after the headers nothing but a cut connection could tell of a failure."""
+    chunks = store.open_range(key, first, last)
+    with _told(key):
+        beginning = await anext(chunks, b"")
+
+    async def all_of_it() -> AsyncIterator[bytes]:
+        yield beginning
+        async for chunk in chunks:
+            yield chunk
+
+    return all_of_it()
+
+
+@contextmanager
+def _told(key: str) -> Iterator[None]:
+    """What a store says, in the API's words. Raises NotFound, Unavailable."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise NotFound("There is no such file.") from None
+    except OSError as failed:
+        log.error("the storage can't be read", key=key, error=str(failed))
+        raise Unavailable("The storage can't be read for the moment. Try again shortly.") from failed
 
 
 def _regular_file(file: Path) -> os.stat_result:
