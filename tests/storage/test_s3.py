@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import os
+import subprocess
+import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -200,6 +202,14 @@ async def test_a_server_that_falls_silent_is_no_wait_for_ever(
         await store.fetch(name, tmp_path / "copy")
     assert failed.value.errno is not None
     assert time.monotonic() - began < 3 * PATIENCE.step
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of a process's highest mark")
+async def test_a_hundred_megabytes_cost_less_than_sixty_four(swift_port: int) -> None:
+    command = [sys.executable, "-m", "tests.storage.memory", f"http://127.0.0.1:{swift_port}", "100"]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 64 << 20
 
 
 async def test_a_failed_delete_says_so(store: S3Store, proxy: StrictProxy) -> None:
