@@ -82,6 +82,9 @@ class S3Store:
             secret_access_key=bucket.secret_access_key,
             config={"session_token": bucket.session_token} if bucket.session_token else {},
             virtual_hosted_style_request=False,
+            # Whatever AWS_SKIP_SIGNATURE and the like say, which obstore reads by itself.
+            skip_signature=False,
+            unsigned_payload=False,
             disable_tagging=True,
             # One DELETE each: the other way wants an MD5 sum or a checksum that not every server takes.
             disable_bulk_delete=True,
