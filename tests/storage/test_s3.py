@@ -212,8 +212,11 @@ async def test_a_hundred_megabytes_cost_less_than_sixty_four(swift_port: int) ->
     assert int(done.stdout) < 64 << 20
 
 
-async def test_a_failed_delete_says_so(store: S3Store, proxy: StrictProxy) -> None:
-    proxy.fail("delete", *[Fault(status=403, code="AccessDenied")] * 5)
+@pytest.mark.parametrize(
+    "fault", [Fault(status=403, code="AccessDenied"), Fault(status=404, code="NoSuchBucket")], ids=["403", "no bucket"]
+)
+async def test_a_failed_delete_says_so(store: S3Store, proxy: StrictProxy, fault: Fault) -> None:
+    proxy.fail("delete", fault)
     assert await store.delete(key()) is False
 
 

@@ -167,8 +167,9 @@ class S3Store:
         try:
             with _told(key):
                 await self._in_time(lambda: obstore.delete_async(self._client, _check(key)))
-        except FileNotFoundError:
-            return True
+        except FileNotFoundError as missing:
+            # A bucket that is not there is no proof of anything.
+            return "NoSuchBucket" not in str(missing.__cause__)
         except OSError as failed:
             log.warning("an object could not be removed", key=key, error=str(failed))
             return False
