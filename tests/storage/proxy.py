@@ -25,7 +25,7 @@ class Fault:
     cut: bool = False
     """The connection is reset before an answer."""
     done_first: bool = False
-    """Whether the server does what was asked before `status` or `cut`."""
+    """Whether the server does what was asked before `status`, `cut` or `stall`."""
     short: bool = False
     """Half the body, and then a reset."""
     wrong: bool = False
@@ -54,11 +54,13 @@ class StrictProxy:
     """The kinds of all requests."""
     parts: dict[str, dict[int, int]] = field(default_factory=dict)
     """The sizes of each upload's parts."""
+    stalled: set[str] = field(default_factory=set)
+    """The kinds of requests that were left without an answer."""
     broken: list[str] = field(default_factory=list)
     """R2's rules that were broken."""
 
     def forget(self) -> None:
-        for kept in (self.faults, self.asked, self.parts, self.broken):
+        for kept in (self.faults, self.asked, self.parts, self.stalled, self.broken):
             kept.clear()
 
     def fail(self, kind: str, *faults: Fault) -> None:
@@ -100,11 +102,12 @@ class StrictProxy:
         if refused:
             self.broken.append(refused)
             fault = Fault(status=400, code="InvalidPart")
+        is_told = not (fault.cut or fault.status or fault.stall)
+        if fault.done_first or is_told:
+            await self._relay(asked, writer if is_told else None, fault)
         if fault.stall:
+            self.stalled.add(asked.kind)
             await reader.read()
-            return
-        if fault.done_first or not (fault.cut or fault.status):
-            await self._relay(asked, writer if not (fault.cut or fault.status) else None, fault)
         if fault.status:
             body = f'<?xml version="1.0"?><Error><Code>{fault.code}</Code><Message>by script</Message></Error>'.encode()
             head = f"HTTP/1.1 {fault.status} By Script\r\ncontent-length: {len(body)}\r\ncontent-type: application/xml\r\n"
