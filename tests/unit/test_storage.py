@@ -94,6 +94,11 @@ async def test_a_store_that_can_not_be_is_told_in_a_sentence(url: str, access: A
     assert says in str(told.value) and str(told.value).endswith(".")
 
 
+def test_the_port_that_goes_without_saying_is_not_said() -> None:
+    bucket = bucket_of(urlsplit("s3://vids"), Access("key", "secret", endpoint="https://s3.example.com:443"))
+    assert bucket.endpoint == "https://s3.example.com"
+
+
 @pytest.mark.parametrize(
     ("url", "endpoint", "name", "prefix", "region"),
     [

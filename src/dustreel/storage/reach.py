@@ -74,6 +74,8 @@ def bucket_of(parts: SplitResult, access: Access) -> Bucket:
         raise Misconfigured(f"DUSTREEL_STORAGE_URL can't be {url!r}: it must be like {FORMS}.")
     if not access.access_key_id or not access.secret_access_key:
         raise Misconfigured(f"The storage {url} needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
+    # A Host header does not say the port that goes without saying, and what is signed is the header.
+    endpoint = endpoint.removesuffix(":443" if endpoint.startswith("https://") else ":80")
     bucket = Bucket(endpoint, name, region, access.access_key_id, access.secret_access_key, access.session_token)
     return replace(bucket, prefix=prefix)
 
