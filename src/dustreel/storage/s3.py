@@ -32,11 +32,10 @@ log = logger(__name__)
 
 # R2 wants all parts but the last equal, and S3 wants them no smaller than this; 10,000 of them hold 48 GiB.
 PART_BYTES = 5 << 20
-# Parts on their way at once. With the one that is being read, what a video of any size costs in memory.
-PARTS_AT_ONCE = 4
+# Parts on their way at once: what a video of any size costs in memory. R2 has been seen to refuse more than two or three of one upload.
+PARTS_AT_ONCE = 2
 # Smaller files go in one request, which can be told to make the object only where there is none.
 WHOLE_BYTES = 8 << 20
-READ_BYTES = 1 << 20
 CHUNK_BYTES = 256 << 10
 SHA256 = "sha256"
 TRIES = 3
@@ -102,14 +101,15 @@ class S3Store:
         )
 
     async def put_file(self, key: str, file: Path, content_type: str) -> None:
+        _check(key)
         opened, size = await asyncio.to_thread(_open, file)
         try:
             if size <= WHOLE_BYTES:
                 await self.put_bytes(key, await asyncio.to_thread(opened.read), content_type)
                 return
             # Before the first byte goes: what is kept beside the object goes ahead of it.
-            sha256 = await asyncio.to_thread(_sum_of, opened)
-            if not await self._is_there(key, size, sha256):
+            found, sha256 = await asyncio.gather(self.head(key), asyncio.to_thread(_sum_of, opened))
+            if found is None or not await self._is(found, size, sha256):
                 await self._put_parts(key, opened, size, _attributes(content_type, sha256))
         finally:
             await asyncio.to_thread(opened.close)
@@ -126,7 +126,8 @@ class S3Store:
                 return
             except FileExistsError:
                 # An answer of an earlier try may have been lost.
-                if not await self._is_there(key, len(data), sha256):
+                found = await self.head(key)
+                if found is None or not await self._is(found, len(data), sha256):
                     raise
                 return
             except PermissionError:
@@ -224,7 +225,7 @@ class S3Store:
         sent = 0
         try:
             with _told(key):
-                while chunk := await asyncio.to_thread(file.read, READ_BYTES):
+                while chunk := await asyncio.to_thread(file.read, PART_BYTES):
                     await self._in_time(partial(writer.write, chunk))
                     sent += len(chunk)
                 if sent != size:
@@ -244,14 +245,11 @@ class S3Store:
         except OSError as left:
             log.warning("an upload could not be aborted; a sweep does it in an hour", key=key, error=_first_line(left))
 
-    async def _is_there(self, key: str, size: int, sha256: str) -> bool:
+    async def _is(self, found: StoredObject, size: int, sha256: str) -> bool:
         """Whether exactly this was stored before. Raises FileExistsError where it is something else."""
-        found = await self.head(_check(key))
-        if found is None:
-            return False
-        if (found.size, found.sha256 or await self.digest(key)) == (size, sha256):
+        if (found.size, found.sha256 or await self.digest(found.key)) == (size, sha256):
             return True
-        raise FileExistsError(errno.EEXIST, f"{key} is taken by another object")
+        raise FileExistsError(errno.EEXIST, f"{found.key} is taken by another object")
 
     async def _get(self, key: str, options: "GetOptions | None" = None) -> "GetResult":
         return await obstore.get_async(self._reader, _check(key), options=options)
