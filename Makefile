@@ -40,6 +40,7 @@ bench: ## Measure against the bare parts, side by side
 	.venv/bin/python -m bench.provider_speed
 	.venv/bin/python -m bench.derive_speed
 	.venv/bin/python -m bench.fetch_speed
+	.venv/bin/python -m bench.storage_speed
 
 openapi: ## Write contract/openapi.json
 	@scripts/bootstrap.sh dev

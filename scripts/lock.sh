@@ -11,3 +11,4 @@ options=(--quiet --universal --python-version 3.12 --generate-hashes --no-emit-i
 "$uv" pip compile "${options[@]}" "$@" --group install pyproject.toml --output-file requirements.txt
 "$uv" pip compile "${options[@]}" "$@" --group install --group dev pyproject.toml --output-file requirements-dev.txt --constraints requirements.txt
 echo "uv==$("$uv" --version | cut -d' ' -f2)" | "$uv" pip compile "${options[@]}" - --output-file requirements-tools.txt
+echo swift | "$uv" pip compile "${options[@]}" "$@" - --output-file requirements-swift.txt

@@ -230,5 +230,5 @@ def _named(conninfo: str, name: str) -> str:
 
 def pytest_configure() -> None:
     # Settings of the person who runs the tests are not the tests'.
-    for name in [name for name in os.environ if name.startswith("DUSTREEL_")]:
+    for name in [name for name in os.environ if name.startswith(("DUSTREEL_", "AWS_", "CLOUDFLARE_"))]:
         del os.environ[name]

@@ -40,13 +40,29 @@ from dustreel.providers.openai_compatible import OpenAICompatibleProvider
 from dustreel.providers.replicate import ReplicateProvider
 from dustreel.providers.sandbox import SandboxProvider
 from dustreel.queue import Lane, engine_schema
-from dustreel.storage import Links, ObjectStore, open_store
+from dustreel.storage import (
+    Access,
+    Cloudflare,
+    DiskStore,
+    Links,
+    ObjectStore,
+    Presigned,
+    Purger,
+    RemoteStore,
+    S3Store,
+    SignedMedia,
+    Signer,
+    open_store,
+    remove,
+)
 
 log = logger(__name__)
 
 PROVIDERS = ("sandbox", "replicate", "fal", "openai_compatible", "cog")
 KEY_USE_WRITTEN_SECONDS = 10.0
 REACHED_SECONDS = 5.0
+# Whoever deletes a video waits no longer for its objects to go; what is left then goes later.
+REMOVAL_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +82,10 @@ class Service:
     """What each provider may be sent, by its name."""
     store: ObjectStore
     links: Links
+    signed_media: SignedMedia | None
+    """What links to the API's own media route must be signed by; None where they are public."""
+    purger: Purger | None
+    """Tells the CDN to forget; None where there is none that can be told."""
     bench: Workbench
     album: Album
     desk: Desk
@@ -74,12 +94,20 @@ class Service:
     lanes: dict[Lane, int]
     stopping: asyncio.Event
     """Set when this process takes no more requests."""
-    media_folder: Path | None
-    """Where the disk store keeps its objects, which the API then serves; None when the storage serves them itself."""
+    media: Path | RemoteStore
+    """What the API serves objects from: the disk store's folder, or a store that it hands them through from."""
 
     async def remove_objects(self, keys: list[str]) -> bool:
-        """Remove a deleted video's objects now. False when storage failed: the removals stay written down and are tried again."""
-        gone = [key for key in keys if await self.store.delete(key)]
+        """Remove a deleted video's objects and purge their links now.
+
+        False when something of them is left: the removals stay written down and are tried again.
+        """
+        gone: list[str] = []
+        try:
+            async with asyncio.timeout(REMOVAL_SECONDS):
+                gone = await remove(self.store, keys, self.purger)
+        except TimeoutError:
+            log.warning("the storage takes too long to remove objects; a sweep goes on with it", keys=keys)
         try:
             async with self.db.transaction() as connection:
                 await videos.removed(connection, gone)
@@ -113,8 +141,9 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         client = await stack.enter_async_context(httpx.AsyncClient(verify=trusted()))
         bench = Workbench()
         stack.push_async_callback(bench.close)
-        store = open_store(settings.media_url)
-        links = Links(settings.base_url, settings.cdn_url or None)
+        store = await open_store(settings.media_url, access_of(settings))
+        signed_media = _signed_media(settings, clock)
+        links = _links(settings, store, signed_media, clock)
         fetcher = SafeFetch(allow=split(settings.fetch_allow), own_hosts=[urlsplit(settings.base_url).hostname or ""])
         incoming = stack.enter_context(scratch_folder(settings.home.absolute() / "incoming", ids.uuid()))
         album = Album(db, store, links, fetcher, bench, ids, incoming=incoming)
@@ -146,6 +175,8 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             allowances=allowances,
             store=store,
             links=links,
+            signed_media=signed_media,
+            purger=_purger(settings, links, client),
             bench=bench,
             album=album,
             desk=Desk(db, registry, allowances, album, estimates, ids, rules),
@@ -153,7 +184,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             deadlines=deadlines,
             lanes=lanes,
             stopping=asyncio.Event(),
-            media_folder=_folder(settings),
+            media=store.root if isinstance(store, DiskStore) else store,
         )
         await stack.enter_async_context(in_background(bell.listen, "bell"))
         await stack.enter_async_context(in_background(lambda stopping: _write_down_key_use(service, stopping), "key use"))
@@ -238,8 +269,38 @@ def prices_of(settings: Settings) -> Prices:
     )
 
 
-def _folder(settings: Settings) -> Path | None:
-    return Path(httpx.URL(settings.media_url).path) if settings.media_url.startswith("file:") else None
+def access_of(settings: Settings) -> Access:
+    """How we are known where the storage is a bucket."""
+    return Access(
+        access_key_id=settings.aws_access_key_id,
+        secret_access_key=settings.aws_secret_access_key,
+        session_token=settings.aws_session_token,
+        region=settings.aws_region,
+        endpoint=settings.aws_endpoint_url_s3 or settings.aws_endpoint_url,
+    )
+
+
+def _signed_media(settings: Settings, clock: Clock) -> SignedMedia | None:
+    if settings.media == "public":
+        return None
+    secret = settings.media_secret or kept_secret(settings.home / "media-secret")
+    return SignedMedia(settings.base_url, secret.encode(), clock)
+
+
+def _links(settings: Settings, store: DiskStore | S3Store, signed: SignedMedia | None, clock: Clock) -> Links:
+    if signed is None:
+        return Links(settings.base_url, settings.cdn_url or None)
+    # A bucket signs for itself, and its viewers don't pass through the API.
+    signers: list[Signer] = [Presigned(store.bucket, clock), signed] if isinstance(store, S3Store) else [signed]
+    return Links(settings.base_url, settings.cdn_url or None, signers=signers)
+
+
+def _purger(settings: Settings, links: Links, client: httpx.AsyncClient) -> Purger | None:
+    if not settings.cdn_purge:
+        return None
+    return Cloudflare(
+        links, zone=settings.cdn_purge, token=settings.cloudflare_api_token, api_url=settings.cloudflare_api_url, client=client
+    )
 
 
 @asynccontextmanager

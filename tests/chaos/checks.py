@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from dustreel.base.db import Connection
 from dustreel.base.errors import Unavailable
 from dustreel.jobs import audit
-from dustreel.storage.objects import UNDER_WAY, DiskStore
+from dustreel.storage.disk import UNDER_WAY, DiskStore
 from dustreel.worker import chores
 from tests.chaos.front import Front
 from tests.chaos.stage import Play

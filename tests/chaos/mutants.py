@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dustreel.jobs import Step, life, submissions
-from dustreel.storage.objects import DiskStore
+from dustreel.storage.disk import DiskStore
 from dustreel.worker import pipeline
 from dustreel.worker import remote as remote_way
 

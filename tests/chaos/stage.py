@@ -26,7 +26,7 @@ from dustreel.base.migrate import migrate
 from dustreel.base.settings import env_name
 from dustreel.base.waiting import uncut
 from dustreel.queue import engine_schema
-from dustreel.storage.objects import UNDER_WAY
+from dustreel.storage.disk import UNDER_WAY
 from tests.chaos.disk import watching
 from tests.chaos.pgproxy import pg_proxy
 from tests.chaos.points import Moment, Trigger

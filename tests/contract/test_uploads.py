@@ -306,10 +306,10 @@ async def expire(alice: User, *jobs: str) -> None:
 async def test_what_storage_would_not_give_up_is_told_and_tried_again(alice: User) -> None:
     video = await alice.video()
     service = alice.house.service
-    assert service.media_folder is not None
+    assert isinstance(service.media, Path)
     key = service.links.key_of(video["url"])
     assert key is not None
-    path = service.media_folder / key
+    path = service.media / key
     path.unlink()
     path.mkdir()  # what can't be unlinked
     answer = await alice.api.delete(f"/videos/{video['id']}")

@@ -3,11 +3,13 @@
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from dustreel.base.errors import Misconfigured
-from dustreel.storage import DiskStore, Links, is_key, new_key, open_store
+from dustreel.storage import Access, DiskStore, Links, is_key, new_key, open_store
+from dustreel.storage.reach import bucket_of
 
 
 def key(kind: str = "videos", suffix: str = "mp4") -> str:
@@ -66,10 +68,50 @@ def test_keys_are_never_the_same_and_can_not_be_guessed() -> None:
     assert all(len(name) >= len("videos/.mp4") + 22 for name in names)
 
 
-@pytest.mark.parametrize("url", ["s3://bucket", "http://x", "file://host/path", "/plain", "", "file:///proc/nothing/here"])
-def test_a_store_that_can_not_be_is_told_in_a_sentence(url: str) -> None:
-    with pytest.raises(Misconfigured):
-        open_store(url)
+ACCESS = Access("key", "secret", endpoint="http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("url", "access", "says"),
+    [
+        ("http://x", None, "must be like file:///a/folder, s3://bucket/prefix or r2://account/bucket"),
+        ("file://host/path", None, "must be like"),
+        ("/plain", None, "must be like"),
+        ("", None, "must be like"),
+        ("file:///proc/nothing/here", None, "storage folder /proc/nothing/here can't be used"),
+        ("s3://bucket", None, "needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/a?b=c", ACCESS, "must be like"),
+        ("s3://", ACCESS, "must be like"),
+        ("s3://bucket/a/../b", ACCESS, "must be like"),
+        ("r2://account", ACCESS, "must be like"),
+        ("r2:///bucket", ACCESS, "R2's form is r2://account/bucket"),
+        ("s3://bucket/prefix", ACCESS, "at http://127.0.0.1:1 can't be reached"),
+    ],
+)
+async def test_a_store_that_can_not_be_is_told_in_a_sentence(url: str, access: Access | None, says: str) -> None:
+    with pytest.raises(Misconfigured) as told:
+        await open_store(url, access)
+    assert says in str(told.value) and str(told.value).endswith(".")
+
+
+def test_the_port_that_goes_without_saying_is_not_said() -> None:
+    bucket = bucket_of(urlsplit("s3://vids"), Access("key", "secret", endpoint="https://s3.example.com:443"))
+    assert bucket.endpoint == "https://s3.example.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint", "name", "prefix", "region"),
+    [
+        ("s3://vids", "https://s3.us-east-1.amazonaws.com", "vids", "", "us-east-1"),
+        ("s3://my.vids/a/b/", "https://s3.us-east-1.amazonaws.com", "my.vids", "a/b/", "us-east-1"),
+        ("r2://abc123/vids", "https://abc123.r2.cloudflarestorage.com", "vids", "", "auto"),
+        ("r2://abc123.eu/vids/live", "https://abc123.eu.r2.cloudflarestorage.com", "vids", "live/", "auto"),
+    ],
+)
+def test_where_a_bucket_is(url: str, endpoint: str, name: str, prefix: str, region: str) -> None:
+    bucket = bucket_of(urlsplit(url), Access("key", "secret"))
+    assert (bucket.endpoint, bucket.name, bucket.prefix, bucket.region) == (endpoint, name, prefix, region)
+    assert "secret" not in repr(bucket)
 
 
 class TestLinks:

@@ -23,9 +23,22 @@ VENDORS = {
     "fal_key": "FAL_KEY",
     "fal_queue_url": "FAL_QUEUE_URL",
     "fal_rest_url": "FAL_REST_URL",
+    "aws_access_key_id": "AWS_ACCESS_KEY_ID",
+    "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "aws_session_token": "AWS_SESSION_TOKEN",
+    "aws_region": "AWS_REGION",
+    "aws_endpoint_url": "AWS_ENDPOINT_URL",
+    "aws_endpoint_url_s3": "AWS_ENDPOINT_URL_S3",
+    "cloudflare_api_token": "CLOUDFLARE_API_TOKEN",
+    "cloudflare_api_url": "CLOUDFLARE_API_URL",
 }
 # Never shown.
-SECRETS = frozenset({"database_url", "jwt_secret", "replicate_api_token", "fal_key", "openai_api_key", "hook_secret"})
+SECRETS = frozenset(
+    {
+        *("database_url", "jwt_secret", "replicate_api_token", "fal_key", "openai_api_key", "hook_secret"),
+        *("aws_secret_access_key", "aws_session_token", "media_secret", "cloudflare_api_token"),
+    }
+)
 # What others of our programs read, and this one passes over: the Python that scripts/bootstrap.sh is to take.
 OTHERS = frozenset({"DUSTREEL_PYTHON"})
 
@@ -84,8 +97,26 @@ class Settings(BaseModel):
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged: DEBUG, INFO, WARNING or ERROR.")
 
     database_url: str = Field("", description="A PostgreSQL server, 15 or newer; empty runs the embedded one.")
-    storage_url: str = Field("", description="Where videos are kept: file:///a/folder; empty means the folder `media` in the data folder.")
+    storage_url: str = Field(
+        "",
+        description="Where videos are kept: file:///folder, s3://bucket/prefix or r2://account/bucket; empty: `media` in the data folder.",
+    )
+    aws_access_key_id: str = Field("", description="Key to the bucket of an s3:// or r2:// storage.")
+    aws_secret_access_key: str = Field("", description="That key's secret.")
+    aws_session_token: str = Field("", description="That key's session, where it is a temporary one.")
+    aws_region: str = Field("", description="The bucket's region; empty means us-east-1. R2 has none.")
+    aws_endpoint_url: Url = Field(
+        "", description="Where an S3 server of another maker is, like http://127.0.0.1:9000; empty means Amazon's."
+    )
+    aws_endpoint_url_s3: Url = Field("", description="The same; wins over AWS_ENDPOINT_URL.")
     cdn_url: Url = Field("", description="Address in front of the storage; links to videos begin with it where it is set.")
+    cdn_purge: str = Field("", pattern="^[0-9A-Za-z]*$", description="Id of the Cloudflare zone that is told to forget what is deleted.")
+    cloudflare_api_token: str = Field("", description="Token that may purge that zone's cache.")
+    cloudflare_api_url: Url = Field("https://api.cloudflare.com/client/v4", description="Where Cloudflare's API is.")
+    media: str = Field(
+        "public", pattern="^(public|private)$", description="public: links that nobody can guess; private: signed ones, good for an hour."
+    )
+    media_secret: str = Field("", description="Secret behind private links of the API; empty keeps one in the data folder.")
 
     providers: str = Field("", description="Who renders, in order of preference, separated by commas; empty means the sandbox.")
     replicate_api_token: str = Field("", description="Token for Replicate, where DUSTREEL_PROVIDERS names it.")
@@ -214,6 +245,8 @@ def read_settings(environment: Mapping[str, str], *, dotenv: Path | None = None)
         raise Misconfigured("DUSTREEL_JWT_SECRET is too short: HS256 wants 32 characters or more (RFC 7518, section 3.2).")
     if settings.dead_after_seconds <= settings.beat_seconds:
         raise Misconfigured("DUSTREEL_DEAD_AFTER_SECONDS must be longer than DUSTREEL_BEAT_SECONDS, or living workers are taken for dead.")
+    if settings.cdn_purge and not settings.cloudflare_api_token:
+        raise Misconfigured("DUSTREEL_CDN_PURGE needs CLOUDFLARE_API_TOKEN.")
     return settings
 
 

@@ -1,35 +1,34 @@
 """Every command of `dustreel`: what it takes, and what it prints."""
 
-import asyncio
-import os
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 from rich.console import Console
 from rich.table import Table
 
 from dustreel import dust, jobs
-from dustreel.base import log
 from dustreel.base.clock import stamp
 from dustreel.base.db import Database
 from dustreel.base.errors import Misconfigured
 from dustreel.base.ids import RandomIds, parse_uuid, user_of
-from dustreel.base.settings import SECRETS, Settings, env_name, read_settings
+from dustreel.base.settings import SECRETS, Settings, env_name
 from dustreel.base.vocabulary import Dust, Mode
 from dustreel.callers import Role, keys_of, make_key, revoke_key
 from dustreel.cli import serve as serving
 from dustreel.cli import tryout
+from dustreel.cli.running import run_command, settings_said
+from dustreel.cli.storage import storage_app
 from dustreel.cli.welcome import welcome
 from dustreel.wiring import database, prices_of, running_service
 
 app = typer.Typer(help="Dustreel: a self-hosted, asynchronous video-generation API.", no_args_is_help=True, add_completion=False)
 keys_app = typer.Typer(help="API keys.", no_args_is_help=False, invoke_without_command=True)
 app.add_typer(keys_app, name="keys")
+app.add_typer(storage_app, name="storage")
 
 User = Annotated[str, typer.Argument(metavar="USER", help="A UUID, or a name (which becomes a UUIDv5).")]
 Live = Annotated[bool, typer.Option("--live", help="Live DUST and keys instead of test ones.")]
@@ -42,14 +41,14 @@ def serve(
     worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Whether a worker runs in this process too.")] = True,
 ) -> None:
     """Answer requests, and render beside it."""
-    settings = _settings(DUSTREEL_HOST=host, DUSTREEL_PORT=None if port is None else str(port))
-    _run(serving.serve(settings, with_worker=worker, ready=welcome))
+    settings = settings_said(DUSTREEL_HOST=host, DUSTREEL_PORT=None if port is None else str(port))
+    run_command(serving.serve(settings, with_worker=worker, ready=welcome))
 
 
 @app.command()
 def worker() -> None:
     """Only render: a worker on the database and storage that the settings name."""
-    _run(serving.work(_settings()))
+    run_command(serving.work(settings_said()))
 
 
 @app.command()
@@ -57,10 +56,10 @@ def migrate() -> None:
     """Bring the database's schema up to date."""
 
     async def run() -> None:
-        async with _database(_settings()):
+        async with _database(settings_said()):
             print("The database is up to date.")
 
-    _run(run())
+    run_command(run())
 
 
 @app.command()
@@ -77,11 +76,11 @@ def token(
     role = Role.ADMIN if admin else Role.SERVICE if service else Role.USER
 
     async def run() -> None:
-        async with _database(_settings()) as db, db.transaction() as connection:
+        async with _database(settings_said()) as db, db.transaction() as connection:
             _, secret = await make_key(connection, RandomIds(), user_of(user), mode=_mode(live), role=role, name=name)
         print(secret)
 
-    _run(run())
+    run_command(run())
 
 
 @keys_app.callback()
@@ -92,13 +91,13 @@ def keys(context: typer.Context, user: Annotated[str | None, typer.Option(help="
 
     async def run() -> None:
         table = Table("id", "key", "user", "mode", "role", "name", "made", "last used", "revoked", box=None)
-        async with _database(_settings()) as db, db.connection() as connection:
+        async with _database(settings_said()) as db, db.connection() as connection:
             for key in await keys_of(connection, None if user is None else user_of(user)):
                 moments = (stamp(moment) if moment else "" for moment in (key.created_at, key.last_used_at, key.revoked_at))
                 table.add_row(str(key.id), key.hint + "…", str(key.user_id), key.mode, key.role, key.name, *moments)
         Console(width=None if sys.stdout.isatty() else 240).print(table)
 
-    _run(run())
+    run_command(run())
 
 
 @keys_app.command()
@@ -107,12 +106,12 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's i
 
     async def run() -> None:
         found = parse_uuid(key_id)
-        async with _database(_settings()) as db, db.transaction() as connection:
+        async with _database(settings_said()) as db, db.transaction() as connection:
             if found is None or not await revoke_key(connection, found):
                 raise Misconfigured(f"There is no key {key_id}; `dustreel keys` lists them.")
         print("Revoked.")
 
-    _run(run())
+    run_command(run())
 
 
 @app.command()
@@ -125,7 +124,7 @@ def grant(
     """Give a user DUST, and print the new balance."""
     if reference is not None and dust.is_reserved(reference):
         raise Misconfigured(f"{reference!r} is a name that the house itself gives: choose another reference.")
-    settings = _settings()
+    settings = settings_said()
 
     async def run() -> None:
         async with _database(settings) as db, db.transaction() as connection:
@@ -136,20 +135,20 @@ def grant(
             print("This had been granted before; nothing was given again.", file=sys.stderr)
         print(account.balance)
 
-    _run(run())
+    run_command(run())
 
 
 @app.command()
 def balance(user: User, live: Live = False) -> None:
     """Print a user's DUST."""
-    settings = _settings()
+    settings = settings_said()
 
     async def run() -> None:
         async with _database(settings) as db, db.transaction() as connection:
             account = await dust.balance(connection, user_of(user), _mode(live), starting=prices_of(settings).starting(_mode(live)))
         print(f"{account.balance} ({account.held} held, {account.available} available)")
 
-    _run(run())
+    run_command(run())
 
 
 @app.command()
@@ -158,19 +157,19 @@ def audit() -> None:
 
     async def run() -> None:
         # A large ledger takes a while, and so does whoever reads this page by page.
-        async with _database(_settings()) as db, db.unhurried("dustreel audit") as connection, connection.transaction():
+        async with _database(settings_said()) as db, db.unhurried("dustreel audit") as connection, connection.transaction():
             async for finding in jobs.audit(connection):
                 print(f"{'ok  ' if finding.holds else 'FAIL'}  {finding.invariant}" + (f": {finding.detail}" if finding.detail else ""))
                 if not finding.holds:
                     raise SystemExit(1)
 
-    _run(run())
+    run_command(run())
 
 
 @app.command()
 def doctor() -> None:
     """List every setting with its value and meaning, and try what the service needs."""
-    settings = _settings()
+    settings = settings_said()
     table = Table("setting", "value", "meaning", box=None)
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
@@ -189,7 +188,7 @@ def doctor() -> None:
                 raise SystemExit(1)
             print("\nAll is well.")
 
-    _run(run())
+    run_command(run())
 
 
 @app.command()
@@ -200,14 +199,14 @@ def provider_test(
     yes: Annotated[bool, typer.Option("--yes", help="Order without asking.")] = False,
 ) -> None:
     """Have a provider make one real video, which costs what it costs, and look at what it made."""
-    settings = _settings()
+    settings = settings_said()
 
     async def run() -> None:
         serving.prepare_home(settings)
         async with running_service(settings) as service:
             await tryout.try_out(service, name, model, into, sure=yes)
 
-    _run(run())
+    run_command(run())
 
 
 @asynccontextmanager
@@ -215,19 +214,6 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
     serving.prepare_home(settings)
     async with database(settings) as db:
         yield db
-
-
-def _settings(**said: str | None) -> Settings:
-    """The settings, with what was said on the command line on top. Logging follows them."""
-    environment = {**os.environ, **{name: value for name, value in said.items() if value is not None}}
-    settings = read_settings(environment, dotenv=Path(".env"))
-    log.configure(settings.log_level, json=not sys.stderr.isatty())
-    return settings
-
-
-def _run(command: Coroutine[None, None, None]) -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(command)
 
 
 def _mode(live: bool) -> Mode:

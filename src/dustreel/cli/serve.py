@@ -84,6 +84,7 @@ async def working(service: Service) -> AsyncIterator[None]:
             max_upscale=settings.max_upscale,
             hooks_url=settings.hooks_url,
             links=service.links if settings.hooks_url else None,
+            purger=service.purger,
             allowances=service.allowances,
             circuit_seconds=settings.circuit_seconds,
             scratch=scratch,

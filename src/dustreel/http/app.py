@@ -79,8 +79,8 @@ def build_api(service: Service | None) -> FastAPI:
         # Not include_router, which hides its routes from `_allowed`.
         api.router.routes.extend(resource.router.routes)
     api.mount("/docs/assets", docs.ASSETS)
-    if service is not None and service.media_folder is not None:
-        api.router.routes.append(media_route(service.media_folder, problem))
+    if service is not None:
+        api.router.routes.append(media_route(service.media, problem, service.signed_media))
     api.openapi = lambda: _openapi(api)  # type: ignore[method-assign]
     return api
 

@@ -7,9 +7,12 @@ from pydantic import BaseModel
 
 from dustreel.http import examples, requests, schemas
 from dustreel.http.failures import FAILURES, PROBLEM_JSON
+from dustreel.storage import LinkExpired, LinkInvalid
 
 _CALLER = (400, 401, 403, 422, 429, 500, 503)
 _BODY = (408, 413, 415)
+# Whoever follows a link to a file may be told these; no route of the document is one.
+_OF_FILES = (LinkExpired, LinkInvalid)
 
 _PAGE_PARAMETERS: list[tuple[str, str, dict[str, Any]]] = [
     ("limit", "How many at most.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}),
@@ -184,7 +187,7 @@ def _responses(name: str, operation: Operation) -> dict[str, Any]:
 
 
 def _failure(status: int) -> dict[str, Any]:
-    failures = [(kind.code, failure) for kind, failure in FAILURES.items() if failure.status == status]
+    failures = [(kind.code, failure) for kind, failure in FAILURES.items() if failure.status == status and kind not in _OF_FILES]
     codes = list(dict.fromkeys(code for code, _ in failures))
     answer: dict[str, Any] = {
         "description": ", ".join(f"`{code}`" for code in codes),

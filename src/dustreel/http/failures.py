@@ -12,7 +12,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dustreel import callers, dust, jobs, media, providers, videos
+from dustreel import callers, dust, jobs, media, providers, storage, videos
 from dustreel.base import errors
 from dustreel.base.errors import DomainError
 from dustreel.http import asked
@@ -42,6 +42,8 @@ FAILURES: dict[type[DomainError], Failure] = {
     asked.UserMismatch: Failure(403, "You may act for yourself only"),
     asked.Forbidden: Failure(403, "Not allowed"),
     errors.NotYours: Failure(403, "This belongs to somebody else"),
+    storage.LinkInvalid: Failure(403, "The link is not signed"),
+    storage.LinkExpired: Failure(403, "The link has expired"),
     hooks.Unverified: Failure(403, "This webhook is not its provider's"),
     asked.NotFound: Failure(404, "Not found"),
     hooks.NoSuchHook: Failure(404, "Not found"),

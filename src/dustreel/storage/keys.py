@@ -5,7 +5,11 @@ from collections.abc import Callable
 
 KINDS = ("videos", "thumbnails", "previews", "sprites", "uploads", "pictures")
 
-_KEY = re.compile(rf"({'|'.join(KINDS)})/[A-Za-z0-9_-]{{22,64}}\.[a-z0-9]{{2,5}}")
+# For PostgreSQL, too, which finds keys in rows by it.
+KEY_PATTERN = rf"(?:{'|'.join(KINDS)})/[A-Za-z0-9_-]{{22,64}}\.[a-z0-9]{{2,5}}"
+TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "vtt": "text/vtt; charset=utf-8"}
+
+_KEY = re.compile(KEY_PATTERN)
 
 
 def new_key(kind: str, suffix: str, secret: Callable[[], str]) -> str:
@@ -18,3 +22,7 @@ def new_key(kind: str, suffix: str, secret: Callable[[], str]) -> str:
 def is_key(text: str) -> bool:
     """Whether this is the form of a key of ours; nothing else is ever looked up, so no path can lead out of the store."""
     return _KEY.fullmatch(text) is not None
+
+
+def content_type(key: str) -> str:
+    return TYPES.get(key.rpartition(".")[2], "application/octet-stream")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
@@ -13,13 +14,14 @@ from dustreel.base.errors import Unavailable
 from dustreel.base.log import logger
 from dustreel.base.waiting import told_to_stop
 from dustreel.jobs import life, submissions
-from dustreel.storage import ObjectStore
+from dustreel.storage import ObjectStore, Purger, RemoteStore, remove
 from dustreel.worker.crew import Crew
 
 log = logger(__name__)
 SQL = Statements(__package__, "worker.sql")
 
 HOUSE_SECONDS = 30.0
+UPLOADS_SWEPT_SECONDS = 3_600.0
 
 type Attempt = tuple[UUID, int]
 
@@ -83,12 +85,14 @@ async def keep_beating(
 
 
 async def keep_house(crew: Crew, pace: Pace, stopping: asyncio.Event) -> None:
-    """Expires jobs, forgets old keys, removes unused pictures and objects that storage did not give up at once."""
+    """Expires jobs, forgets old keys, removes unused pictures and objects that storage did not give up at once, and half-sent uploads."""
+    uploads = _UploadSweep(crew.store)
     chores: list[Callable[[], Awaitable[None]]] = [
         lambda: _expire(crew, pace),
         lambda: _forget(crew),
         lambda: _sweep_pictures(crew),
-        lambda: remove_objects(crew.store, crew.db),
+        lambda: remove_objects(crew.store, crew.db, crew.purger),
+        uploads.sweep,
     ]
     while not await told_to_stop(stopping, min(HOUSE_SECONDS, pace.job_ttl)):
         for chore in chores:
@@ -100,17 +104,16 @@ async def keep_house(crew: Crew, pace: Pace, stopping: asyncio.Event) -> None:
                 log.exception("a chore went wrong")
 
 
-async def remove_objects(store: ObjectStore, db: Database) -> None:
-    """Try again to remove from storage what a delete could not."""
+async def remove_objects(store: ObjectStore, db: Database, purger: Purger | None = None) -> None:
+    """Try again to remove from storage and from the CDN what a delete could not."""
     async with db.transaction() as connection:
         keys = await videos.removals_due(connection)
-    gone: list[str] = []
-    kept: list[str] = []
-    for key in keys:
-        (gone if await store.delete(key) else kept).append(key)
+    if not keys:
+        return
+    gone = await remove(store, keys, purger)
     async with db.transaction() as connection:
         await videos.removed(connection, gone)
-        await videos.try_again_later(connection, kept)
+        await videos.try_again_later(connection, [key for key in keys if key not in gone])
 
 
 async def _let_go_of_lost(crew: Crew, mine: list[Attempt], lost: Callable[[UUID, int], None]) -> None:
@@ -167,3 +170,18 @@ async def _sweep_pictures(crew: Crew) -> None:
     swept = await crew.album.sweep()
     if swept:
         log.info("let go of unused pictures", count=len(swept))
+
+
+class _UploadSweep:
+    """Now and then, at the start first: each look into a bucket costs its operator something."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store, self._next = store, 0.0
+
+    async def sweep(self) -> None:
+        if isinstance(self._store, RemoteStore) and time.monotonic() >= self._next:
+            self._next = time.monotonic() + UPLOADS_SWEPT_SECONDS
+            try:
+                await self._store.sweep()
+            except OSError as failed:
+                log.warning("half-sent uploads could not be swept; the next hour does it", error=str(failed))

@@ -17,7 +17,7 @@ from dustreel.jobs import Allowance, Deadlines
 from dustreel.media import Workbench
 from dustreel.pictures import Album
 from dustreel.providers import Hooked, Registry, RemoteProvider, Telling
-from dustreel.storage import Links, ObjectStore
+from dustreel.storage import Links, ObjectStore, Purger
 
 log = logger(__name__)
 
@@ -42,6 +42,8 @@ class Crew:
     """Where providers reach us; None where they can't."""
     links: Links | None
     """Where anybody fetches our objects; None where only this machine does."""
+    purger: Purger | None
+    """Tells the CDN to forget; None where there is none that can be told."""
     allowances: Mapping[str, Allowance]
     """What each provider may be sent."""
     circuit_seconds: float

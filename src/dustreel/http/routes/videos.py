@@ -18,6 +18,7 @@ from dustreel.http.describe import described
 from dustreel.http.paths import VIDEO
 from dustreel.http.query import PAGE, PAGE_DEFAULTS, one_of, read_query, truth
 from dustreel.http.schemas import UserVideo
+from dustreel.storage import Links
 from dustreel.videos import VideoFilter, VideoNotFound
 
 router = APIRouter(tags=["Videos"])
@@ -75,7 +76,7 @@ async def update_video(request: Request) -> Response:
     running = service(request)
     async with running.db.transaction() as db:
         video = await videos.find(db, _video_id(request), acting.user_id, acting.mode)
-        _check_unchanged(changes, wire.video(video, running.links))
+        _check_unchanged(changes, wire.video(video, running.links), running.links)
         video = await videos.set_favorite(db, video.id, changes["is_favorited"])
     return answers.json({"video": wire.video(video, running.links)})
 
@@ -112,8 +113,19 @@ def _changes(body: Any) -> dict[str, Any]:
     return body
 
 
-def _check_unchanged(changes: dict[str, Any], shown: dict[str, Any]) -> None:
+def _check_unchanged(changes: dict[str, Any], shown: dict[str, Any], links: Links) -> None:
     """The rest of a UserVideo may come along as it was read (read, modify, write); a changed field is refused. Raises Invalid."""
-    changed = [name for name, value in changes.items() if name != "is_favorited" and value != shown[name]]
+    changed = [name for name, value in changes.items() if name != "is_favorited" and _by_keys(value, links) != _by_keys(shown[name], links)]
     if changed:
         raise Invalid([(name, "can't be changed; is_favorited can") for name in changed])
+
+
+def _by_keys(value: Any, links: Links) -> Any:
+    """With each link of ours as the key behind it: a private one is signed afresh at every read, and means the same."""
+    if isinstance(value, str):
+        return links.key_of(value) or value
+    if isinstance(value, list):
+        return [_by_keys(part, links) for part in value]
+    if isinstance(value, dict):
+        return {name: _by_keys(part, links) for name, part in value.items()}
+    return value

@@ -1,34 +1,28 @@
-"""The stores: a folder on disk today. Its objects are served by the API itself."""
+"""Objects in a folder on disk. They are served by the API itself."""
 
 import asyncio
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
+import stat
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from dustreel.base.errors import Misconfigured
 from dustreel.base.log import logger
 from dustreel.storage.keys import KINDS, is_key
-from dustreel.storage.port import ObjectStore
+from dustreel.storage.port import StoredObject
 
 log = logger(__name__)
 
 # Files under way live beside the objects, on the same file system, so that moving one into place is a rename.
 UNDER_WAY = ".under-way"
 ABANDONED_SECONDS = 3_600.0
-
-
-def open_store(url: str) -> ObjectStore:
-    """The store behind a URL. Raises Misconfigured for one that can't be used."""
-    parts = urlsplit(url)
-    if parts.scheme != "file" or parts.netloc:
-        raise Misconfigured(f"DUSTREEL_STORAGE_URL can't be {url!r}: it must be like file:///a/folder.")
-    return DiskStore(Path(unquote(parts.path)))
 
 
 class DiskStore:
@@ -78,6 +72,24 @@ class DiskStore:
 
         return await asyncio.to_thread(delete)
 
+    async def list_objects(self) -> AsyncIterator[StoredObject]:
+        for kind in KINDS:
+            for found in await asyncio.to_thread(_files, self.root, kind):
+                yield found
+
+    async def head(self, key: str) -> StoredObject | None:
+        try:
+            return await asyncio.to_thread(lambda: _seen(key, self._path(key).lstat()))
+        except FileNotFoundError:
+            return None
+
+    async def digest(self, key: str) -> str:
+        def digest() -> str:
+            with self._path(key).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+
+        return await asyncio.to_thread(digest)
+
     async def _put(self, key: str, write: Callable[[Path], None]) -> None:
         """Written whole and flushed under another name, then moved: no reader ever sees half an object, and no power cut leaves one."""
 
@@ -98,6 +110,22 @@ class DiskStore:
         if not is_key(key):
             raise FileNotFoundError(key)
         return self.root / key
+
+
+def _files(root: Path, kind: str) -> list[StoredObject]:
+    """Only files themselves: nothing that a link points to. One that was removed meanwhile is no news."""
+    found: list[StoredObject] = []
+    with os.scandir(root / kind) as entries:
+        for entry in entries:
+            if is_key(key := f"{kind}/{entry.name}"):
+                with contextlib.suppress(FileNotFoundError):
+                    seen = _seen(key, entry.stat(follow_symlinks=False))
+                    found += [seen] if seen is not None else []
+    return found
+
+
+def _seen(key: str, found: os.stat_result) -> StoredObject | None:
+    return StoredObject(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC)) if stat.S_ISREG(found.st_mode) else None
 
 
 def _sweep(folder: Path) -> None:

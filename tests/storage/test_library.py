@@ -1,0 +1,242 @@
+"""The service on a bucket: the contract's flow, links that play, deletes that leave nothing, garbage, and the move from a disk."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dustreel.cli.inventory import remove_strays, take_inventory
+from dustreel.storage import DiskStore, LibraryStore, S3Store, remove
+from dustreel.worker import chores
+from tests.conftest import House, User, eventually, house_with
+from tests.fakes.cloudflare import FakeCloudflare
+from tests.fakes.scripted import Fault as Spoilt
+from tests.storage.conftest import key
+from tests.storage.harness import ACCESS_KEY, BUCKET, SECRET_KEY
+from tests.storage.proxy import Fault, StrictProxy
+
+CDN = "https://cdn.example.com"
+DAY = timedelta(hours=24)
+
+
+def in_bucket(proxy: StrictProxy, prefix: str) -> dict[str, str]:
+    """The settings for it."""
+    said = {"storage_url": f"s3://{BUCKET}/{prefix}", "aws_endpoint_url": proxy.url}
+    return said | {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
+
+
+async def keys_in(store: LibraryStore) -> set[str]:
+    return {found.key async for found in store.list_objects()}
+
+
+@pytest.fixture
+async def cloudflare() -> AsyncIterator[FakeCloudflare]:
+    async with FakeCloudflare().running() as fake:
+        yield fake
+
+
+@pytest.fixture
+async def house(database_url: str, tmp_path: Path, proxy: StrictProxy, prefix: str, cloudflare: FakeCloudflare) -> AsyncIterator[House]:
+    """On a bucket, without a CDN, and with a cache that can be purged."""
+    said = in_bucket(proxy, prefix) | cloudflare.settings()
+    async with house_with(database_url, tmp_path, worker=True, **said) as running:
+        yield running
+
+
+async def test_a_video_plays_from_a_bucket_and_a_delete_leaves_nothing_of_it(
+    alice: User, proxy: StrictProxy, cloudflare: FakeCloudflare, store: S3Store
+) -> None:
+    video = await alice.video()
+    links = [video["url"], video["thumbnail_url"]]
+    whole = await alice.api.get(video["url"])
+    assert (whole.status_code, whole.headers["content-type"], whole.content[4:8]) == (200, "video/mp4", b"ftyp")
+    assert whole.headers["cache-control"] == "public, max-age=31536000, immutable"
+    part = await alice.api.get(video["url"], headers={"Range": "bytes=100-199", "Origin": "https://app.example.com"})
+    assert (part.status_code, part.content) == (206, whole.content[100:200])
+    assert part.headers["content-range"] == f"bytes 100-199/{len(whole.content)}"
+    assert part.headers["access-control-allow-origin"] == "*"
+    tag = whole.headers["etag"]
+    assert (await alice.api.get(video["url"], headers={"If-None-Match": tag})).status_code == 304
+    head = await alice.api.head(video["url"])
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(whole.content)))
+    beyond = await alice.api.get(video["url"], headers={"Range": "bytes=999999999-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(whole.content)}")
+    saved = await alice.api.get(video["thumbnail_url"], params={"download": "My film"})
+    assert (saved.status_code, saved.content[:2]) == (200, b"\xff\xd8")
+    assert 'filename="My film.jpg"' in saved.headers["content-disposition"]
+
+    assert len(await keys_in(store)) == 2
+    answer = await alice.api.delete(f"/videos/{video['id']}")
+    assert answer.json() == {"deleted_from_storage": True}
+    assert await keys_in(store) == set()
+    assert sorted(cloudflare.purged) == sorted(links)
+    assert (await alice.api.get(video["url"])).status_code == 404
+
+
+async def test_an_upload_is_animated_from_a_bucket(alice: User, jpeg: bytes) -> None:
+    upload = (await alice.api.post("/uploads", content=jpeg, headers={"Content-Type": "image/jpeg"})).json()
+    body = alice.wish("Slowly zoom in [sandbox:instant]", aspect_ratio=None, image_url=upload["url"])
+    answer = await alice.api.post("/videos/animate", json=body)
+    assert answer.status_code == 202, answer.text
+    assert (await alice.until_final(answer.json()["job_id"]))["success"]
+
+
+async def test_while_storage_is_away_a_link_is_503_and_nothing_else_breaks(alice: User, proxy: StrictProxy) -> None:
+    video = await alice.video()
+    for kind in ("head", "get"):
+        proxy.fail(kind, Fault(status=403, code="AccessDenied"))
+        answer = await alice.api.get(video["url"])
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    proxy.faults.clear()
+    assert (await alice.api.get(video["url"])).status_code == 200
+
+
+async def test_what_could_not_be_purged_is_told_and_purged_later(alice: User, cloudflare: FakeCloudflare, store: S3Store) -> None:
+    video = await alice.video()
+    service = alice.house.service
+    cloudflare.fail_next("purge", *[Spoilt(status=500), Spoilt(cut=True), Spoilt(garbage=True)])
+    assert (await alice.api.delete(f"/videos/{video['id']}")).json() == {"deleted_from_storage": False}
+    assert await keys_in(store) == set()
+
+    async def purged() -> bool:
+        async with service.db.transaction() as db:
+            await db.execute("update removals set due_at = now()")
+        await chores.remove_objects(service.store, service.db, service.purger)
+        async with service.db.connection() as db:
+            return await (await db.execute("select from removals")).fetchone() is None
+
+    await eventually(purged, "the queue to be empty")
+    assert set(cloudflare.purged) == {video["url"], video["thumbnail_url"]}
+    assert cloudflare.count("purge") >= 4
+
+
+async def test_what_storage_would_not_remove_is_told_and_removed_later(
+    alice: User, proxy: StrictProxy, cloudflare: FakeCloudflare, store: S3Store
+) -> None:
+    video = await alice.video()
+    service = alice.house.service
+    proxy.fail("delete", Fault(status=403, code="AccessDenied"))
+    assert (await alice.api.delete(f"/videos/{video['id']}")).json() == {"deleted_from_storage": False}
+    (left,) = await keys_in(store)
+    assert len(cloudflare.purged) == 1 and left not in cloudflare.purged[0]
+    async with service.db.transaction() as db:
+        await db.execute("update removals set due_at = now()")
+    await chores.remove_objects(service.store, service.db, service.purger)
+    assert await keys_in(store) == set()
+    assert set(cloudflare.purged) == {video["url"], video["thumbnail_url"]}
+
+
+async def test_objects_without_rows_are_found_and_removed_and_rows_without_objects_are_told(
+    alice: User, store: S3Store, jpeg: bytes
+) -> None:
+    kept, broken = await alice.video(), await alice.video()
+    await alice.api.post("/uploads", content=jpeg, headers={"Content-Type": "image/jpeg"})
+    service = alice.house.service
+    lost = service.links.key_of(broken["url"])
+    assert lost is not None and await store.delete(lost)
+    stray, announced = key(), key("thumbnails", "jpg")
+    for name in (stray, announced):
+        await store.put_bytes(name, b"x", "video/mp4")
+    async with service.db.transaction() as db:
+        await db.execute("insert into removals (key, due_at) values (%s, now() + interval '1 hour')", (announced,))
+
+    # Nothing is old yet: the grace holds.
+    found = await take_inventory(store, service.db, now=datetime.now(UTC), grace=DAY)
+    assert (found.objects, found.strays, found.young) == (6, [], 1)
+    assert found.missing == [(f"video {broken['id']}", lost)]
+
+    found = await take_inventory(store, service.db, now=datetime.now(UTC) + 2 * DAY, grace=DAY)
+    assert [one.key for one in found.strays] == [stray]
+    gone = await remove_strays(found.strays, service.db, grace=DAY, remove=lambda keys: remove(store, keys, None))
+    assert gone == [stray]
+    assert await store.head(stray) is None and await store.head(announced) is not None
+    # A row is its owner's: it stays.
+    assert (await alice.api.get(f"/videos/{broken['id']}")).status_code == 200
+    assert (await alice.api.get(kept["url"])).status_code == 200
+
+
+async def test_a_stray_that_got_a_row_meanwhile_stays(alice: User, store: S3Store) -> None:
+    video = await alice.video()
+    service = alice.house.service
+    found = [one async for one in store.list_objects()]
+    assert await remove_strays(found, service.db, grace=DAY, remove=lambda keys: remove(store, keys, None)) == []
+    assert (await alice.api.get(video["url"])).status_code == 200
+
+
+def dustreel(*arguments: str, home: Path, **settings: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"DUSTREEL_HOME": str(home)} | settings
+    command = [sys.executable, "-m", "dustreel", *arguments]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=home)
+
+
+async def said_by(process: subprocess.Popen[str]) -> tuple[int, str]:
+    said, _ = await asyncio.to_thread(process.communicate)
+    return process.returncode, said
+
+
+async def test_check_says_what_it_found_and_exits_so(alice: User, proxy: StrictProxy, prefix: str, store: S3Store, tmp_path: Path) -> None:
+    await alice.video()
+    settings = alice.house.settings
+    said = {"DUSTREEL_DATABASE_URL": settings.database_url, "DUSTREEL_STORAGE_URL": settings.storage_url}
+    said |= {"AWS_ENDPOINT_URL": proxy.url, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    stray = key()
+    await store.put_bytes(stray, b"x", "video/mp4")
+    home = tmp_path / "other"
+    home.mkdir()
+    code, text = await said_by(dustreel("storage", "check", "--grace-hours", "0", home=home, **said))
+    assert (code, f"stray    {stray}" in text) == (1, True), text
+    assert await store.head(stray) is not None
+    code, text = await said_by(dustreel("storage", "check", "--grace-hours", "0", "--fix", home=home, **said))
+    assert (code, "Removed 1 stray objects.\nAll is well." in text) == (0, True), text
+    assert len(await keys_in(store)) == 2
+
+
+async def test_a_library_moves_from_disk_to_a_bucket_though_it_is_killed_on_the_way(
+    proxy: StrictProxy, prefix: str, store: S3Store, tmp_path: Path
+) -> None:
+    disk = DiskStore(tmp_path / "media")
+    objects = {key(): os.urandom(20_000) for _ in range(12)} | {key(): os.urandom(9 << 20)}
+    for name, data in objects.items():
+        await disk.put_bytes(name, data, "video/mp4")
+    target = f"s3://{BUCKET}/{prefix.rstrip('/')}"
+    said = {"AWS_ENDPOINT_URL": proxy.url, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    proxy.fail("put", *[Fault()] * 5, *[Fault(stall=True)] * 20)
+    process = dustreel("storage", "move", target, home=tmp_path, **said)
+
+    async def half() -> bool:
+        assert process.poll() is None
+        return proxy.asked.count("put") > 6
+
+    await eventually(half, "the move to be under way")
+    process.send_signal(signal.SIGKILL)
+    await said_by(process)
+    proxy.faults.clear()
+    there = await keys_in(store)
+    assert 0 < len(there) < len(objects)
+
+    code, text = await said_by(dustreel("storage", "move", target, home=tmp_path, **said))
+    assert code == 0, text
+    assert f"{len(there)} there already" in text and f"set DUSTREEL_STORAGE_URL={target}" in text
+    assert await keys_in(store) == set(objects)
+    for name, data in objects.items():
+        assert await store.read(name, at_most=10 << 20) == data
+    assert await store.sweep(older=None) <= 1  # what the kill left half-sent
+
+
+async def test_an_object_that_can_not_be_moved_is_told(proxy: StrictProxy, prefix: str, store: S3Store, tmp_path: Path) -> None:
+    disk = DiskStore(tmp_path / "media")
+    taken, good = key(), key()
+    await disk.put_bytes(taken, b"ours", "video/mp4")
+    await disk.put_bytes(good, b"good", "video/mp4")
+    await store.put_bytes(taken, b"else", "video/mp4")
+    said = {"AWS_ENDPOINT_URL": proxy.url, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    code, text = await said_by(dustreel("storage", "move", f"s3://{BUCKET}/{prefix}", home=tmp_path, **said))
+    assert (code, f"FAIL  {taken}: another object has this key there" in text) == (1, True), text
+    assert await store.read(good, at_most=10) == b"good"
+    assert await store.read(taken, at_most=10) == b"else"
