@@ -74,6 +74,18 @@ async def test_a_private_video_is_seen_by_its_signed_link_only(alice: User) -> N
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_a_private_webvtt_leads_to_its_sprite_by_signed_links(alice: User) -> None:
+    video = await alice.video()
+    answer = await alice.api.get(video["metadata"]["vtt_url"])
+    assert (answer.headers["content-type"], answer.headers["cache-control"]) == ("text/vtt; charset=utf-8", "private, max-age=3600")
+    cues = [line for line in answer.text.splitlines() if "#xywh=" in line]
+    assert len(cues) == answer.text.count(" --> ") > 1
+    sprite = await alice.api.get(cues[-1].partition("#")[0])
+    assert (sprite.status_code, sprite.headers["content-type"]) == (200, "image/jpeg")
+    assert sprite.content == (await alice.api.get(video["metadata"]["sprite_url"])).content
+    assert (await alice.api.get(video["metadata"]["vtt_url"].partition("?")[0])).status_code == 403
+
+
 async def test_what_was_read_may_be_written_back_though_its_links_are_fresh(alice: User) -> None:
     video = await alice.video()
     other = await alice.video()

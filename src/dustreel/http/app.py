@@ -22,7 +22,7 @@ from dustreel.http.describe import MODELS
 from dustreel.http.envelope import Counts, Envelope
 from dustreel.http.failures import problem
 from dustreel.http.hot import HotReads
-from dustreel.http.media import media_route
+from dustreel.http.media import Private, media_route
 from dustreel.http.routes import account, docs, health, hooks, jobs, submit, uploads, videos
 from dustreel.wiring import Service
 
@@ -80,7 +80,9 @@ def build_api(service: Service | None) -> FastAPI:
         api.router.routes.extend(resource.router.routes)
     api.mount("/docs/assets", docs.ASSETS)
     if service is not None:
-        api.router.routes.append(media_route(service.media, problem, service.signed_media))
+        signed = service.signed_media
+        private = None if signed is None else Private(signed, service.links, service.store)
+        api.router.routes.append(media_route(service.media, problem, private))
     api.openapi = lambda: _openapi(api)  # type: ignore[method-assign]
     return api
 

@@ -2,9 +2,11 @@
 
 import errno
 import os
+import re
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from email.utils import format_datetime
 from functools import partial
 from pathlib import Path
@@ -18,32 +20,55 @@ from dustreel.base.errors import DomainError, Unavailable
 from dustreel.base.log import logger
 from dustreel.http.asked import NotFound, RangeNotSatisfiable
 from dustreel.http.ranges import ask, disposition, is_fresh, parts_of, wants_parts
-from dustreel.storage import PRIVATE_CACHE, PUBLIC_CACHE, RemoteStore, SignedMedia, content_type, is_key
+from dustreel.storage import PRIVATE_CACHE, PUBLIC_CACHE, Links, ObjectStore, RemoteStore, SignedMedia, content_type, is_key
 
 log = logger(__name__)
+
+# A cue a second of the longest film is two kilobytes.
+WEBVTT_AT_MOST = 1 << 20
+_SPRITE = re.compile(r"^([\w-]+\.jpg)(?=#xywh=)", re.MULTILINE)
 
 type Problem = Callable[[Request, DomainError, Mapping[str, str] | None], Response]
 
 
-def media_route(source: Path | RemoteStore, problem: Problem, signed: SignedMedia | None = None) -> Route:
-    """Serves objects at `/media/{key}`: the files below a folder, or what a store on a network holds. With `signed`: signed links only."""
+@dataclass(frozen=True, slots=True)
+class Private:
+    """What it takes to serve signed links only."""
+
+    signed: SignedMedia
+    links: Links
+    store: ObjectStore
+
+
+def media_route(source: Path | RemoteStore, problem: Problem, private: Private | None = None) -> Route:
+    """Serves objects at `/media/{key}`: the files below a folder, or what a store on a network holds. With `private`: signed links only."""
     answer = partial(_from_disk, source) if isinstance(source, Path) else partial(_from_afar, source)
 
     async def serve(request: Request) -> Response:
         key = request.path_params["key"]
         try:
-            if signed is not None:
-                signed.check(key, request.query_params.get("expires"), request.query_params.get("signature"))
+            if private is not None:
+                private.signed.check(key, request.query_params.get("expires"), request.query_params.get("signature"))
             if not is_key(key):
                 raise NotFound("There is no such file.")
-            cache = PUBLIC_CACHE if signed is None else PRIVATE_CACHE
-            return await answer(request, key, cache)
+            if private is not None and key.endswith(".vtt"):
+                return await _with_signed_sprite(private, key)
+            return await answer(request, key, PUBLIC_CACHE if private is None else PRIVATE_CACHE)
         except _OutsideTheFile as outside:
             return problem(request, RangeNotSatisfiable(), {"Content-Range": f"bytes */{outside.size}"})
         except DomainError as refused:
             return problem(request, refused, None)
 
     return Route("/media/{key:path}", serve, methods=["GET"], name="media")
+
+
+async def _with_signed_sprite(private: Private, key: str) -> Response:
+    """The WebVTT with the sprite's own link in each cue, which stands there as a name beside it."""
+    with _told(key):
+        text = (await private.store.read(key, at_most=WEBVTT_AT_MOST)).decode()
+    folder = key.rpartition("/")[0]
+    signed = _SPRITE.sub(lambda found: private.links.url(f"{folder}/{found[1]}"), text)
+    return Response(signed, media_type=content_type(key), headers={"Cache-Control": PRIVATE_CACHE, "X-Content-Type-Options": "nosniff"})
 
 
 class _OutsideTheFile(Exception):

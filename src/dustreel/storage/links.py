@@ -42,7 +42,7 @@ class Signer(Protocol):
 
 
 class Links:
-    """Public links: the CDN's where there is one, else the API's own. With signers: the first one's, and no other is ours."""
+    """Public links: the CDN's where there is one, else the API's own. With signers, the API's own last: theirs, and no other is ours."""
 
     def __init__(self, public_url: str, cdn_url: str | None, *, signers: Sequence[Signer] = ()) -> None:
         """Both without a slash at the end; `cdn_url` serves the keys at its root."""
@@ -53,7 +53,10 @@ class Links:
         self._signers = tuple(signers)
 
     def url(self, key: str) -> str:
-        return self._signers[0].url(key) if self._signers else self.public(key)
+        if not self._signers:
+            return self.public(key)
+        # A WebVTT names its sprite, which needs a signature of its own: the API writes that in as it serves it, and a bucket can't.
+        return self._signers[-1 if key.endswith(".vtt") else 0].url(key)
 
     def public(self, key: str) -> str:
         """The address without a signature: what a CDN may have kept."""
