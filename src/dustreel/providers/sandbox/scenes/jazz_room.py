@@ -22,9 +22,14 @@ def draw_room(shot: Shot, rng: np.random.Generator) -> Picture:
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     x: Plane = np.asarray((columns - width / 2) / shot.height, np.float32)
     y: Plane = np.asarray((rows - height / 2) / shot.height, np.float32)
-    room = _curtain(x, y, width, rng)
-    on_stage = np.clip((y - _STAGE_EDGE) * shot.height / 1.5 + 0.5, 0, 1)[..., None]
-    room = room * (1 - on_stage) + _stage(x, y, rng) * on_stage
+    # Each is drawn where it is seen, and both where one goes over into the other.
+    edge = round(_STAGE_EDGE * shot.height + height / 2)
+    room = np.empty((height, width, 3), np.float32)
+    room[: edge + 2] = _curtain(x[: edge + 2], y[: edge + 2], width, rng)
+    stage = _stage(x[edge - 2 :], y[edge - 2 :], rng)
+    on_stage = np.clip((y[edge - 2 : edge + 2] - _STAGE_EDGE) * shot.height / 1.5 + 0.5, 0, 1)[..., None]
+    room[edge - 2 : edge + 2] += (stage[:4] - room[edge - 2 : edge + 2]) * on_stage
+    room[edge + 2 :] = stage[4:]
     warm = _pool(x, y, -0.05, -0.02, 0.62, 0.44)
     room += _KEY * (np.exp(-(((y - _STAGE_EDGE) / 0.006) ** 2)) * (0.25 + 0.75 * warm) * 0.28)[..., None]
     room += rng.normal(0, 1.1, (height, width)).astype(np.float32)[..., None]
