@@ -243,6 +243,12 @@ async def test_chunks_are_put_together() -> None:
         assert (await fetched(answer(TYPED, "Transfer-Encoding: chunked", length=False) + body))[1] == png()
 
 
+@pytest.mark.parametrize("length", [len(png()), 5, 0])
+async def test_a_length_beside_chunks_is_refused_whichever_of_them_is_right(length: int) -> None:
+    headers = (TYPED, f"Content-Length: {length}", "Transfer-Encoding: chunked")
+    await refused(Unreachable, answer(*headers, length=False) + in_chunks(png(), 50))
+
+
 @pytest.mark.parametrize(
     "body",
     [
