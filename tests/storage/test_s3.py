@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import obstore
 import pytest
 
@@ -271,3 +272,22 @@ async def test_s3_and_r2_addresses_open(proxy: StrictProxy) -> None:
 
 def test_a_bucket_never_shows_its_secret() -> None:
     assert "secret" not in repr(Bucket("https://x", "b", "auto", ACCESS_KEY, "secret", "secret"))
+
+
+async def test_the_proxy_minds_r2s_rules(swift_port: int, prefix: str) -> None:
+    """Or the tests above would hold nothing."""
+    async with StrictProxy(swift_port).running() as strict, httpx.AsyncClient() as client:
+        bucket = bucket_at(strict.url, prefix=prefix)
+
+        def signed(method: str, **query: str) -> str:
+            return bucket.presign(method, bucket.object_url("videos/x"), at=datetime.now(UTC), seconds=60, query=query)
+
+        begun = await client.post(signed("POST", uploads=""))
+        upload = begun.text.partition("<UploadId>")[2].partition("<")[0]
+        for number, size in ((1, PART_BYTES), (2, PART_BYTES + 1)):
+            part = await client.put(signed("PUT", partNumber=str(number), uploadId=upload), content=b"x" * size)
+            assert part.status_code == 200
+        answer = await client.post(signed("POST", uploadId=upload), content=b"<CompleteMultipartUpload/>")
+        assert (answer.status_code, "InvalidPart" in answer.text) == (400, True)
+        await client.put(signed("PUT"), content=b"x", headers={"x-amz-acl": "public-read"})
+        assert strict.broken == [f"parts of different sizes: [{PART_BYTES}, {PART_BYTES + 1}]", "x-amz-acl"]
