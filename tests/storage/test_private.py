@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from dustreel.storage import DiskStore, LinkExpired, LinkInvalid, Links, Presigned, S3Store, SignedMedia
-from tests.conftest import House, User, house_with
+from tests.conftest import House, User, fresh_database, house_with
 from tests.storage.conftest import key
 from tests.storage.harness import ACCESS_KEY, BUCKET, SECRET_KEY, bucket_at
 from tests.storage.proxy import StrictProxy
@@ -36,9 +36,9 @@ def clock() -> Hands:
     return Hands(datetime(2026, 11, 25, 12, tzinfo=UTC))
 
 
-@pytest.fixture
-async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    async with house_with(database_url, tmp_path, media="private") as running:
+@pytest.fixture(scope="module")
+async def house(template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with fresh_database(template) as url, house_with(url, tmp_path_factory.mktemp("home"), media="private") as running:
         yield running
 
 

@@ -39,6 +39,7 @@ WHOLE_BYTES = 8 << 20
 CHUNK_BYTES = 256 << 10
 SHA256 = "sha256"
 TRIES = 3
+READ_RETRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Patience:
     """Between two reads of an object."""
     again: float = 60.0
     """How long after its beginning a request is sent once more."""
-    retries: int = 4
+    retries: int = 8
+    """With pauses of 20 seconds in all: what was rendered, and perhaps paid for, outlasts a moment of the server's."""
 
     @property
     def step(self) -> float:
@@ -65,12 +67,13 @@ class S3Store:
 
     def __init__(self, bucket: Bucket, *, patience: Patience | None = None) -> None:
         self.bucket, self._patience = bucket, patience or Patience()
-        self._client = self._opened(timeout=self._patience.request, silence=self._patience.request)
-        # What is handed through goes as slowly as its viewer takes it: only silence ends it.
-        self._reader = self._opened(timeout=86_400.0, silence=self._patience.silence)
+        wait = self._patience
+        self._client = self._opened(timeout=wait.request, silence=wait.request, retries=wait.retries)
+        # What is handed through goes as slowly as its viewer takes it: only silence ends it. And a viewer is told soon.
+        self._reader = self._opened(timeout=86_400.0, silence=wait.silence, retries=min(wait.retries, READ_RETRIES))
         self._knows_conditions = True
 
-    def _opened(self, *, timeout: float, silence: float) -> Client:
+    def _opened(self, *, timeout: float, silence: float, retries: int) -> Client:
         bucket, patience = self.bucket, self._patience
         return Client(
             bucket.name,
@@ -94,7 +97,7 @@ class S3Store:
                 "read_timeout": timedelta(seconds=silence),
             },
             retry_config={
-                "max_retries": patience.retries,
+                "max_retries": retries,
                 "retry_timeout": timedelta(seconds=patience.again),
                 "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=5), "base": 2},
             },
