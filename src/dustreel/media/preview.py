@@ -20,8 +20,8 @@ BLEND_SECONDS = 0.5
 LIVELY = 5.0
 # A cut changes it by more than this, and by so many times what is usual around it.
 CUT, CUT_TIMES = 12.0, 4.0
-# The quickest preset, in a third of veryfast's time, with the deblocking that it leaves out; at most some 280 kB.
-OPTIONS = {"preset": "ultrafast", "x264-params": "deblock=0,0", "crf": "24", "maxrate": "900k", "bufsize": "900k"}
+# The quickest preset, in a third of veryfast's time, with the deblocking that it leaves out; at most some 300 kB.
+OPTIONS = {"preset": "ultrafast", "x264-params": "deblock=0,0", "crf": "24", "maxrate": "800k", "bufsize": "400k"}
 
 
 class Stretch:

@@ -1,6 +1,7 @@
 """The full check of an MP4: every frame decoded, and nothing believed that the file merely says of itself."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,7 @@ BYTES_AT_MOST = 1 << 30
 # Renderers round to whole frames, and some to whole groups of them.
 DURATION_OFF_BY = 0.25
 FRAMES_A_SECOND_AT_MOST = 120
+DECODERS_AT_MOST = 16
 
 
 def examine(file: Path, width: int, height: int, seconds: int, *, plainly: bool = False) -> tuple[Mapping[str, Any], Derived]:
@@ -55,6 +57,8 @@ def _decode(
     if (codec.width, codec.height) != (width, height):
         raise _broken(f"The video is {codec.width}×{codec.height}, not {width}×{height}")
     codec.thread_type = "AUTO"
+    # Some more than libav takes by itself: frames go on being decoded while this thread scales one. Each holds one frame.
+    codec.thread_count = min(DECODERS_AT_MOST, (os.cpu_count() or 1) + 3)
     codec.options = {"err_detect": "explode+crccheck+bitstream+buffer"}
     expected = stream.frames
     if not 0 < expected <= seconds * FRAMES_A_SECOND_AT_MOST * 2:
