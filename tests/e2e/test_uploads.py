@@ -3,6 +3,7 @@
 import concurrent.futures
 import io
 import json
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.e2e.served import PATIENCE_SECONDS, Served, new_home, served, wait_until
+from tests.e2e.served import PATIENCE_SECONDS, Served, new_home, start, until_ready, wait_until
 
 AT_ONCE = 20
 LARGE = 20 << 20
@@ -21,8 +22,13 @@ MEMORY_AT_MOST = 64 << 20
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Served]:
-    with new_home() as home, served(home) as service:
-        yield service
+    with new_home() as home:
+        service = start(home, "--no-worker")  # which has a welcome video to render
+        try:
+            until_ready(service)
+            yield service
+        finally:
+            service.signal(signal.SIGTERM)
 
 
 def jpeg(size: int = 0) -> bytes:

@@ -117,6 +117,7 @@ async def test_a_picture_that_is_called_nothing_or_two_things_is_refused() -> No
         mp4(b"isom", b"avif"),
         mp4(b"qt  "),
         b"\0\0\0\x08ftyp" + bytes(300),
+        b"\0\0\0\x40ftypavif\0\0\0\0mif1",
         b"\xff\xff\xff\xffftypavif" + bytes(300),
         b"\0\0\0\x17ftypavif" + bytes(300),
         b"\0\0\x10\0ftypavif" + bytes(300),
