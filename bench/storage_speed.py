@@ -20,7 +20,7 @@ from dustreel.storage import S3Store
 from tests.storage.conftest import key
 from tests.storage.harness import ACCESS_KEY, BUCKET, SECRET_KEY, bucket_at, swift
 
-ROUNDS = 5
+ROUNDS = 7
 MIB = 1 << 20
 SIZES = (4, 60)
 MEMORY_MIB = 500
