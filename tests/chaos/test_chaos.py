@@ -8,7 +8,7 @@ import pytest
 from tests.chaos.harness import Order, Pool, pool, shake
 
 SHARDS = 2
-SLICE_SECONDS = 75.0
+SLICE_SECONDS = 60.0
 SLICE = ("text", "cancel processing", "ambiguous", "database", "drawn")
 SOAK_SECONDS = 20.0
 # Any order of trials will do; one that stays lets a failure be seen again.

@@ -211,7 +211,8 @@ async def test_a_webhook_and_a_cancel_wake_whoever_looks(database_url: str, tmp_
     async with scene(vendor, database_url, tmp_path, public_url="https://dustreel.test") as live, listening(live.house) as address:
         vendor.fake.webhook_base = address
         assert (await live.final())["success"]
-        vendor.fake.render_seconds = 60.0
+        vendor.fake.requests.clear()
+        vendor.fake.render_seconds = 600.0
         job = await live.caller.generate("A lighthouse", **WISH)
 
         async def taken() -> bool:
