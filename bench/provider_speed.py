@@ -30,7 +30,7 @@ from dustreel.base.migrate import migrate
 from dustreel.base.tls import trusted
 from dustreel.base.vocabulary import AspectRatio, Frame, Mode, Resolution
 from dustreel.callers import make_key
-from dustreel.media import Workbench
+from dustreel.media import Workbench, webvtt
 from dustreel.queue import engine_schema
 from dustreel.storage import DiskStore
 from tests.e2e.served import free_port
@@ -42,6 +42,8 @@ RENDER_SECONDS = 10.0
 HASTE = 100
 PORT = 8915
 SUBMITS_AT_ONCE = 16
+# Enough that somebody always has something to check.
+COLLECTED_AT_ONCE = 8
 LOOK_SECONDS = 0.02
 
 
@@ -147,21 +149,26 @@ async def _bare(folder: Path, upstream: FakeReplicate) -> float:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body"})
 
+    ordering, hands = asyncio.Semaphore(SUBMITS_AT_ONCE), asyncio.Semaphore(COLLECTED_AT_ONCE)
+
     async def one(api: httpx.AsyncClient, number: int) -> None:
-        wish = {
-            "input": {"prompt": f"Film {number}"},
-            "webhook": f"https://dustreel.test/{number}",
-            "webhook_events_filter": ["start", "completed"],
-        }
-        name = (await api.post("/models/minimax/video-01/predictions", json=wish)).json()["id"]
+        events = ["start", "completed"]
+        wish = {"input": {"prompt": f"Film {number}"}, "webhook": f"https://dustreel.test/{number}", "webhook_events_filter": events}
+        async with ordering:
+            name = (await api.post("/models/minimax/video-01/predictions", json=wish)).json()["id"]
         await told[name].wait()
-        output, file = (await api.get(f"/predictions/{name}")).json()["output"], folder / f"{number}.mp4"
-        file.write_bytes((await api.get(output)).content)
-        await bench.adapt(file, folder / "adapted.mp4", to=frame, seconds=5, max_upscale=1.5)
-        seen = await bench.examine(file, expect=frame, seconds=5)
-        await store.put_file(f"videos/{number:022}.mp4", file, "video/mp4")
-        await store.put_bytes(f"thumbnails/{number:022}.jpg", seen.thumbnail, "image/jpeg")
-        file.unlink()
+        async with hands:
+            output, file = (await api.get(f"/predictions/{name}")).json()["output"], folder / f"{number}.mp4"
+            file.write_bytes((await api.get(output)).content)
+            await bench.adapt(file, folder / f"{number}.adapted.mp4", to=frame, seconds=5, max_upscale=1.5)
+            seen = await bench.examine(file, expect=frame, seconds=5)
+            await store.put_file(f"videos/{number:022}.mp4", file, "video/mp4")
+            await store.put_bytes(f"thumbnails/{number:022}.jpg", seen.thumbnail, "image/jpeg")
+            assert seen.preview is not None and seen.sprite is not None and seen.layout is not None
+            await store.put_bytes(f"previews/{number:022}.mp4", seen.preview, "video/mp4")
+            await store.put_bytes(f"sprites/{number:022}.jpg", seen.sprite, "image/jpeg")
+            await store.put_bytes(f"sprites/{number:022}.vtt", webvtt(seen.layout, f"{number:022}.jpg", 5.0).encode(), "text/vtt")
+            file.unlink()
 
     await bench.warm()
     server = uvicorn.Server(uvicorn.Config(hear, port=port, log_config=None, lifespan="off"))
