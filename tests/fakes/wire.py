@@ -42,11 +42,24 @@ class Cut(Exception):
 
 
 type Handler = Callable[[Asked], Awaitable[Told]]
+type Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[str]:
     """The server's address, while it answers."""
+
+    async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (asked := await _read(reader)) is not None:
+            await _write(writer, await handler(asked))
+
+    async with listening(answer_all) as address:
+        yield address
+
+
+@asynccontextmanager
+async def listening(converse: Conversation, *, limit: int = 1 << 16) -> AsyncIterator[str]:
+    """The address of a server that holds each connection's conversation; `limit` is the longest head that it reads, in bytes."""
     talking: set[asyncio.Task[None]] = set()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -54,15 +67,14 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
         assert task is not None
         talking.add(task)
         try:
-            while (asked := await _read(reader)) is not None:
-                await _write(writer, await handler(asked))
+            await converse(reader, writer)
         except (Cut, ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # cut by script, by the other side, or by the end of the test: all the same to a socket
         finally:
             talking.discard(task)
             writer.transport.abort()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    server = await asyncio.start_server(talk, "127.0.0.1", 0, limit=limit)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:

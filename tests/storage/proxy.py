@@ -4,10 +4,13 @@ R2 wants all parts of an upload but the last to be equal, and takes no ACLs and 
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
+
+from tests.fakes.wire import listening
 
 type Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -68,29 +71,12 @@ class StrictProxy:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["StrictProxy"]:
-        talking: set[asyncio.Task[None]] = set()
-
-        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            talking.add(task)
-            try:
+        async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError):  # either side may go at any time, by script or at a test's end
                 await self._one(reader, writer)
-            except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                pass  # either side may go at any time, by script or at a test's end
-            finally:
-                talking.discard(task)
-                writer.transport.abort()
 
-        server = await asyncio.start_server(talk, "127.0.0.1", 0, limit=1 << 20)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        try:
+        async with listening(converse, limit=1 << 20) as self.url:
             yield self
-        finally:
-            server.close()
-            for task in talking:
-                task.cancel()
-            await asyncio.gather(*talking, return_exceptions=True)
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request a connection."""

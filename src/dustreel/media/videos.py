@@ -38,11 +38,9 @@ def examine(file: Path, width: int, height: int, seconds: int, *, plainly: bool 
     except (av.FFmpegError, OSError, ValueError, IndexError) as wrong:
         # OSError: a damaged file makes the demuxer seek to where there is nothing.
         raise _broken("The video can't be decoded") from wrong
-    digest = hashlib.sha256()
     with file.open("rb") as data:
-        while chunk := data.read(1 << 20):
-            digest.update(chunk)
-    return {**facts, "bytes": size, "sha256": digest.hexdigest()}, derivation.finish()
+        sha256 = hashlib.file_digest(data, "sha256").hexdigest()
+    return {**facts, "bytes": size, "sha256": sha256}, derivation.finish()
 
 
 def _decode(
