@@ -12,7 +12,7 @@ from tests.chaos.scenarios import SCENARIOS
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--minutes", type=float, default=57.0)
-    options.add_argument("--shards", type=int, default=6)
+    options.add_argument("--shards", type=int, default=7)
     options.add_argument("--soak-minutes", type=float, default=3.0, help="of the minutes, so many are a soak")
     options.add_argument("--seed", type=int, default=random.randrange(1 << 31))
     options.add_argument("--scenario", action="append", choices=SCENARIOS, help="only this one; may be given more than once")

@@ -151,7 +151,7 @@ async def repeated(play: Play, front: Front) -> None:
 
 
 async def several(play: Play, front: Front) -> None:
-    await asyncio.gather(*(front.generate(f"Lighthouse {number}") for number in range(3)))
+    await asyncio.gather(*(front.generate(f"Lighthouse {number}") for number in range(2)))
 
 
 async def drawn(play: Play, front: Front) -> None:
@@ -173,16 +173,16 @@ SCENARIOS = {
     for scenario in (
         Scenario("text", text),
         Scenario("picture", picture),
-        Scenario("failing", failing),
-        Scenario("moderated", moderated),
+        Scenario("failing", failing, only_its_story=True),
+        Scenario("moderated", moderated, only_its_story=True),
         Scenario("refused", refused, only_its_story=True),
-        Scenario("cancel queued", cancel_queued),
-        Scenario("cancel starting", cancel_starting),
-        Scenario("cancel processing", cancel_processing),
-        Scenario("late success", late_success),
+        Scenario("cancel queued", cancel_queued, only_its_story=True),
+        Scenario("cancel starting", cancel_starting, only_its_story=True),
+        Scenario("cancel processing", cancel_processing, only_its_story=True),
+        Scenario("late success", late_success, only_its_story=True),
         Scenario("webhook and poll", webhook_and_poll, settings=PUBLIC),
-        Scenario("webhook twice", webhook_twice, settings=PUBLIC),
-        Scenario("ambiguous", ambiguous),
+        Scenario("webhook twice", webhook_twice, settings=PUBLIC, only_its_story=True),
+        Scenario("ambiguous", ambiguous, only_its_story=True),
         Scenario("ambiguous untaken", ambiguous_untaken, only_its_story=True),
         Scenario("unsteady", unsteady, only_its_story=True),
         Scenario("storage failing", storage_failing),

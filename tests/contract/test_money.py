@@ -1,13 +1,16 @@
 """DUST: held at accept, charged at start, given back when nothing comes of it."""
 
 import asyncio
+import errno
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from dustreel.callers import Role
+from dustreel.worker import foreman
 from tests.conftest import House, User, eventually, house_with
 
 
@@ -40,6 +43,26 @@ async def test_a_cancelled_job_gives_the_dust_back(alice: User) -> None:
 async def test_a_stumble_is_tried_again_and_charged_once(alice: User) -> None:
     result = await alice.until_final(await alice.generate("A storm [sandbox:flaky] [sandbox:instant]"))
     assert result["success"] is True
+    assert await alice.dust() == (990, 0, 990)
+
+
+async def test_a_storage_that_is_away_for_longer_than_three_attempts_costs_no_job(
+    house: House, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foreman, "LONGEST_STORAGE_PAUSE_SECONDS", 0.1)
+    put_file, refused = house.service.store.put_file, 0
+
+    async def away(key: str, file: Path, content_type: str) -> None:
+        nonlocal refused
+        if refused < 5:
+            refused += 1
+            raise OSError(errno.EIO, "the storage is away")
+        await put_file(key, file, content_type)
+
+    monkeypatch.setattr(house.service.store, "put_file", away)
+    with capture_logs():
+        await alice.video()
+    assert refused == 5
     assert await alice.dust() == (990, 0, 990)
 
 

@@ -51,7 +51,7 @@ class Replicate:
     kinds: Mapping[str, str] = {"create": "create", "look": "look", "output": "output"}
 
     def __init__(self) -> None:
-        self.fake = replicate.FakeReplicate(film(854, 480, 5))
+        self.fake = replicate.FakeReplicate(film(854, 480, 5, fps=4))
 
     def tell(self, url: str) -> None:
         self.fake.webhook_base = url
@@ -79,7 +79,7 @@ class Fal:
     kinds: Mapping[str, str] = {"create": "submit", "look": "status", "output": "output"}
 
     def __init__(self) -> None:
-        self.fake = fal.FakeFal(film(854, 480, 5))
+        self.fake = fal.FakeFal(film(854, 480, 5, fps=4))
 
     def tell(self, url: str) -> None:
         self.fake.webhook_base = url

@@ -8,6 +8,7 @@ import time
 import psutil
 import pytest
 
+from dustreel.base import workshop
 from dustreel.base.workshop import Broke, Declined, Workshop
 from tests.conftest import eventually
 
@@ -34,6 +35,22 @@ async def test_work_is_answered_with_what_was_said_on_the_way(shop: Workshop) ->
 async def test_a_process_is_used_again(shop: Workshop) -> None:
     first = (await shop.run({"do": "pid"})).values["pid"]
     assert (await shop.run({"do": "pid"})).values["pid"] == first
+
+
+async def test_a_worn_process_works_on_until_the_next_one_is_there(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workshop, "RETIRES_AFTER", 2)
+    worn = (await shop.run({"do": "pid"})).values["pid"]
+    may_start, start = asyncio.Event(), workshop._Process.start
+
+    async def slowly(module: str, niceness: int) -> workshop._Process:
+        await may_start.wait()
+        return await start(module, niceness)
+
+    monkeypatch.setattr(workshop._Process, "start", slowly)
+    assert [(await shop.run({"do": "pid"})).values["pid"] for _ in range(2)] == [worn, worn]
+    may_start.set()
+    await eventually(lambda: _gone(worn), "the worn process to go")
+    assert (await shop.run({"do": "pid"})).values["pid"] != worn
 
 
 async def test_work_may_be_declined_and_the_process_lives_on(shop: Workshop) -> None:

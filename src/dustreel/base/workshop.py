@@ -106,11 +106,21 @@ class Workshop:
 
     def _return(self, process: "_Process") -> None:
         self._busy.discard(process)
-        if process.is_alive and process.done < RETIRES_AFTER and not self._closed:
-            self._spares.append(process)
-        else:
+        if not process.is_alive or process.is_relieved or self._closed:
             self._in_background(process.end())
             self._refill()
+            return
+        self._spares.append(process)
+        if process.done % RETIRES_AFTER == 0:
+            self._in_background(self._relieve(process))
+
+    async def _relieve(self, worn: "_Process") -> None:
+        """It works on until the next one is there: nobody waits for an interpreter to start."""
+        self._spares.append(await _Process.start(self._module, self._niceness))
+        worn.is_relieved = True
+        if worn in self._spares:
+            self._spares.remove(worn)
+            await worn.end()
 
     async def _scrap(self, process: "_Process") -> None:
         self._busy.discard(process)
@@ -136,6 +146,8 @@ class _Process:
     said: collections.deque[str]
     listening: asyncio.Task[None]
     done: int = field(default=0)
+    is_relieved: bool = field(default=False)
+    """Another has taken its place: it has one more piece of work to finish at most."""
 
     @classmethod
     async def start(cls, module: str, niceness: int) -> "_Process":

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import shutil
 import socket
 from uuid import UUID
@@ -22,6 +23,7 @@ log = logger(__name__)
 LET_GO_SECONDS = 4.0
 # Before a job whose worker could not go on is taken up again.
 AWAY_SECONDS = 2.0
+LONGEST_STORAGE_PAUSE_SECONDS = 30.0
 
 
 class Foreman:
@@ -102,6 +104,10 @@ class Foreman:
         except Unavailable:
             # Nobody's fault, so no stumble: the database or the disk is away for a moment, and the job's own deadline ends the trying.
             await self._hand_over(job, after=AWAY_SECONDS)
+        except OSError as failed:
+            # The storage fails, or a disk is full: what was paid for is worth a wait, and here too the job's deadline ends it.
+            log.warning("a job waits for the storage", job_id=str(job.id), attempt=job.attempt, error=str(failed))
+            await self._hand_over(job, after=_storage_pause(job))
         except Exception:
             log.exception("a job broke its worker", job_id=str(job.id), attempt=job.attempt)
             await self._recover(job)
@@ -127,3 +133,8 @@ class Foreman:
         task = self._running.get((job_id, attempt))
         if task is not None:
             task.cancel()
+
+
+def _storage_pause(job: Job) -> float:
+    """Seconds; each attempt waits twice as long, and never all at once."""
+    return min(2.0 ** min(job.attempt, 10), LONGEST_STORAGE_PAUSE_SECONDS) * random.uniform(0.5, 1.0)
