@@ -137,6 +137,7 @@ async def _full_disk(play: Play, dice: random.Random, *, until: float) -> None:
     while time.monotonic() < until:
         await asyncio.sleep(dice.uniform(2.0, 6.0))
         pid = dice.choice(play.actors).pid
+        play.disk_was_full = True
         _limit_files(pid, FULL_AT_BYTES)
         await asyncio.sleep(1.0)
         _limit_files(pid, resource.RLIM_INFINITY)

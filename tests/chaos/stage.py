@@ -37,6 +37,8 @@ from tests.fakes.wire import Asked, Cut, Told, serving
 
 GONE_SECONDS = 15.0
 TEMPLATE = "template_chaos"
+# What is killed are processes, never the machine, so memory keeps what was written; and a trial makes and drops a database.
+IN_MEMORY = "/dev/shm"
 
 
 class Victim(StrEnum):
@@ -108,7 +110,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged() -> AsyncIterator[Stage]:
-    folder = Path(tempfile.mkdtemp(prefix="dustreel-chaos-"))
+    folder = Path(tempfile.mkdtemp(prefix="dustreel-chaos-", dir=IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None))
     folder.chmod(0o755)
     postgres = EmbeddedPostgres(folder / "postgres")
     zygote = await asyncio.create_subprocess_exec(
@@ -117,7 +119,6 @@ async def staged() -> AsyncIterator[Stage]:
     try:
         server = await postgres.start()
         async with await psycopg.AsyncConnection.connect(server, autocommit=True) as connection:
-            # What is killed are processes, never the machine: the kernel keeps what was written.
             for setting in ("fsync = off", "full_page_writes = off", "max_connections = 200"):
                 await connection.execute(f"alter system set {setting}".encode())
             await connection.execute("select pg_reload_conf()")
@@ -149,6 +150,8 @@ class Play:
         """The harness's own way to the database, past every proxy."""
         self.database = ""
         self.port = free_port()
+        self.disk_was_full = False
+        """Whether what is made of a video may have found no place."""
         self._tasks: list[asyncio.Task[None]] = []
         self._database_restarts: list[asyncio.Task[None]] = []
         self._recovering = 0
