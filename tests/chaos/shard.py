@@ -6,8 +6,6 @@ import logging
 import sys
 from typing import Any
 
-import uvloop
-
 from tests.chaos import trial
 from tests.chaos.points import Target
 from tests.chaos.scenarios import SCENARIOS
@@ -46,4 +44,4 @@ async def _run(stage: Stage, order: dict[str, Any]) -> trial.Outcome:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    asyncio.run(main())
