@@ -14,6 +14,7 @@ run: ## Start the API, the worker and the database on 127.0.0.1:8000
 
 test: ## Run every test
 	@scripts/bootstrap.sh dev
+	@scripts/chromium.sh > /dev/null
 	@$(PYTEST) --quiet -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 e2e: ## Run the end-to-end tests only

@@ -54,12 +54,18 @@ async def still_open(play: Play) -> list[str]:
 async def violations(play: Play, front: Front, *, start: int) -> list[str]:
     """Each broken promise, in words."""
     found = list(front.complaints)
-    store = DiskStore(play.home / "media")
+    media, bucket = play.home / "media", play.bucket
+    store = bucket or DiskStore(media)
     async with play.db.transaction(wait=30.0) as connection:
         await connection.execute("update removals set due_at = now()")
     await chores.remove_objects(store, play.db)
-    _age(play.home / "media" / UNDER_WAY)
-    DiskStore(play.home / "media")  # sweeps what killed processes left half-written, as every start does
+    if bucket is None:
+        _age(media / UNDER_WAY)
+        DiskStore(media)  # sweeps what killed processes left half-written, as every start does
+    else:
+        await bucket.sweep(older=None)
+        async for stored in bucket.list_objects():
+            await bucket.fetch(stored.key, media / stored.key)
     async with play.db.transaction() as connection:
         found += [f"audit: {finding.invariant}: {finding.detail}" async for finding in audit(connection) if not finding.holds]
     async with play.db.connection() as connection:

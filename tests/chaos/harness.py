@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.stage import BUCKET
 
 ROOT = Path(__file__).parents[2]
 # What comes by the clock, not by the story: there are as many as the trial has seconds, and dying at the second tells what the first told.
@@ -146,8 +147,11 @@ async def every_message(trials: Pool, names: Iterable[str], dice: random.Random,
         # What comes again after a restart can be what the next death is at: each trial tells more of one scenario.
         story: list[str] = []
         again: list[str] = []
+        scenario = SCENARIOS[order.scenario]
         for point, count in passed:
-            if SCENARIOS[order.scenario].only_its_story and (BY_THE_CLOCK.search(point) or AT_THE_START.search(point)):
+            if scenario.in_bucket and BUCKET not in point:
+                continue
+            if scenario.only_its_story and (BY_THE_CLOCK.search(point) or AT_THE_START.search(point)):
                 continue
             if BY_THE_CLOCK.search(point):
                 again.append(f"{point}#1")

@@ -45,6 +45,8 @@ class Scenario:
     vendor: Callable[[Stage], Awaitable[Vendor]] = replicate
     only_its_story: bool = False
     """Whether what every scenario has, at each start and by the clock, is left to the others."""
+    in_bucket: bool = False
+    """Whether videos are kept in a bucket. What is said to that is then its whole story."""
 
 
 async def text(play: Play, front: Front) -> None:
@@ -186,6 +188,7 @@ SCENARIOS = {
         Scenario("ambiguous untaken", ambiguous_untaken, only_its_story=True),
         Scenario("unsteady", unsteady, only_its_story=True),
         Scenario("storage failing", storage_failing),
+        Scenario("bucket", text, in_bucket=True, only_its_story=True),
         Scenario("repeated", repeated, only_its_story=True),
         Scenario("two workers", several, workers=2),
         Scenario("database", text, victim=Victim.DATABASE),

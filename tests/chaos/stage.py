@@ -26,6 +26,7 @@ from dustreel.base.migrate import migrate
 from dustreel.base.settings import env_name
 from dustreel.base.waiting import uncut
 from dustreel.queue import engine_schema
+from dustreel.storage import S3Store
 from dustreel.storage.disk import UNDER_WAY
 from tests.chaos.disk import watching
 from tests.chaos.pgproxy import pg_proxy
@@ -34,9 +35,15 @@ from tests.e2e.served import free_port
 from tests.fakes.cog_server import Cog, Receiver, cog_at
 from tests.fakes.vendors import Vendor
 from tests.fakes.wire import Asked, Cut, Told, serving
+from tests.storage.harness import ACCESS_KEY, SECRET_KEY, bucket_at, swift
+from tests.storage.harness import BUCKET as BUCKET_NAME
+from tests.storage.proxy import Asked as S3Asked
+from tests.storage.proxy import StrictProxy
 
 GONE_SECONDS = 15.0
 TEMPLATE = "template_chaos"
+BUCKET = "bucket"
+"""Begins the names of the messages to it."""
 # What is killed are processes, never the machine, so memory keeps what was written; and a trial makes and drops a database.
 IN_MEMORY = "/dev/shm"
 
@@ -71,6 +78,7 @@ class Stage:
         self._zygote = zygote
         self._forking = asyncio.Lock()
         self._cog: Cog | None = None
+        self._swift: int | None = None
 
     @property
     def socket_path(self) -> str:
@@ -87,6 +95,12 @@ class Stage:
             self._cog = await self._stack.enter_async_context(cog_at(free_port(), home, Receiver()))
         await self._cog.until("READY")
         return self._cog
+
+    async def swift(self) -> int:
+        """The port of a real S3 server; started when it is first wanted, and there until the end."""
+        if self._swift is None:
+            self._swift = await asyncio.to_thread(self._stack.enter_context, swift())
+        return self._swift
 
     async def fork(self, role: str, settings: dict[str, str], log: Path, mutant: str | None) -> int:
         """The new service's process id. Not to be cut off: the next to ask would be told this one's."""
@@ -139,9 +153,18 @@ async def staged() -> AsyncIterator[Stage]:
 class Play:
     """One trial's world: its own database, data folder, provider and services."""
 
-    def __init__(self, stage: Stage, trigger: Trigger, victims: Callable[[], Victim], vendor: Vendor, mutant: str | None = None) -> None:
-        """`victims` names the next one, each time that something is to die."""
-        self.stage, self.trigger, self._victims, self._mutant = stage, trigger, victims, mutant
+    def __init__(
+        self,
+        stage: Stage,
+        trigger: Trigger,
+        victims: Callable[[], Victim],
+        vendor: Vendor,
+        mutant: str | None = None,
+        *,
+        swift: int | None = None,
+    ) -> None:
+        """`victims` names the next one, each time that something is to die; `swift` is the port of an S3 server to keep videos in."""
+        self.stage, self.trigger, self._victims, self._mutant, self._swift = stage, trigger, victims, mutant, swift
         self.home = stage.folder / f"home-{uuid4().hex[:8]}"
         self.log = self.home / "log"
         self.vendor = vendor
@@ -164,6 +187,15 @@ class Play:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def bucket(self) -> S3Store | None:
+        """The bucket itself, past every proxy; None where videos are kept on disk."""
+        return None if self._swift is None else S3Store(bucket_at(f"http://127.0.0.1:{self._swift}", prefix=self._prefix))
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.home.name}/"
 
     @asynccontextmanager
     async def set(self) -> AsyncIterator["Play"]:
@@ -227,7 +259,19 @@ class Play:
             "DUSTREEL_LOG_LEVEL": "WARNING",
         }
         actor.settings |= {env_name(field): value for field, value in self.vendor.settings(provider).items()} | settings
+        if self._swift is not None:
+            actor.settings |= await self._in_bucket(stack, actor, self._swift)
         return actor
+
+    async def _in_bucket(self, stack: AsyncExitStack, actor: Actor, swift: int) -> dict[str, str]:
+        def reached(asked: S3Asked, is_done: bool) -> bool:
+            # An object's kind is the folder that it is in.
+            message = f"{BUCKET} {asked.kind} {asked.path.split('/')[-2]}"
+            return self._reached(actor, message, Moment.AFTER if is_done else Moment.BEFORE)
+
+        proxy = await stack.enter_async_context(StrictProxy(swift, reached=reached).running())
+        access = {"AWS_ENDPOINT_URL": proxy.url, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+        return {"DUSTREEL_STORAGE_URL": f"s3://{BUCKET_NAME}/{self._prefix}"} | access
 
     def _disk(self, message: str) -> None:
         # The kernel doesn't say who did it; with two workers either may die of it.

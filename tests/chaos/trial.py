@@ -43,7 +43,8 @@ class Outcome:
 async def run(stage: Stage, scenario: Scenario, targets: list[Target], *, mutant: str | None = None) -> Outcome:
     outcome = Outcome(scenario.name, targets)
     trigger = Trigger(targets)
-    play = Play(stage, trigger, lambda: scenario.victim, await scenario.vendor(stage), mutant)
+    swift = await stage.swift() if scenario.in_bucket else None
+    play = Play(stage, trigger, lambda: scenario.victim, await scenario.vendor(stage), mutant, swift=swift)
     plot = Plot(lambda front: scenario.tell(play, front), Mode(scenario.mode), STARTING_DUST, scenario.workers, scenario.settings)
     async with play.set():
         if mutant is not None and MUTANTS[mutant].break_database:

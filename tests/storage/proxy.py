@@ -5,7 +5,7 @@ R2 wants all parts of an upload but the last to be equal, and takes no ACLs and 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
@@ -61,6 +61,8 @@ class StrictProxy:
     """The kinds of requests that were left without an answer."""
     broken: list[str] = field(default_factory=list)
     """R2's rules that were broken."""
+    reached: Callable[["Asked", bool], bool] = lambda asked, is_done: False
+    """Told of each request, before it is carried out and after: whether its sender is gone by now."""
 
     def forget(self) -> None:
         for kept in (self.faults, self.asked, self.parts, self.stalled, self.broken):
@@ -82,6 +84,8 @@ class StrictProxy:
         """One request a connection."""
         asked = await _read(reader)
         self.asked.append(asked.kind)
+        if self.reached(asked, False):
+            return
         queue = self.faults.get(asked.kind)
         fault = queue.pop(0) if queue else Fault()
         refused = self._refused(asked)
@@ -123,6 +127,8 @@ class StrictProxy:
             target.write(asked.head + asked.body)
             await target.drain()
             head = await source.readuntil(b"\r\n\r\n")
+            if self.reached(asked, True):
+                return
             lines = [line for line in head.split(b"\r\n") if line and not line.lower().startswith(b"connection:")]
             if writer is not None:
                 writer.write(b"\r\n".join([*lines, b"connection: close", b"", b""]))

@@ -184,8 +184,8 @@ async def ask_again(db: Connection, submission_id: UUID, *, lease: float) -> boo
 
 async def heard(db: Connection, submission_id: UUID, *, provider: str, webhook_id: str, upstream_id: str) -> None:
     """A provider's webhook: kept once, it names an order that was unknown, or brings the next look forward."""
-    if not await accepted(db, submission_id, upstream_id, after=0.0):
-        await one(db, SQL["heard"], id=submission_id, provider=provider, webhook_id=webhook_id, upstream_id=upstream_id)
+    if await one(db, SQL["heard"], id=submission_id, provider=provider, webhook_id=webhook_id, upstream_id=upstream_id) is None:
+        await accepted(db, submission_id, upstream_id, after=0.0)
 
 
 async def told(db: Connection, submission_id: UUID, sighting: Mapping[str, Any]) -> None:

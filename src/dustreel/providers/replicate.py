@@ -83,7 +83,8 @@ class ReplicateProvider:
     async def submit(self, model: str, sent: Mapping[str, Any], submission_id: UUID, webhook_url: str | None) -> Ticket:
         body: dict[str, Any] = {"input": dict(sent)}
         if webhook_url is not None:
-            body |= {"webhook": webhook_url, "webhook_events_filter": ["start", "completed"]}
+            # That it has begun is seen by the first look, a second later; a webhook of that would double what is to be answered.
+            body |= {"webhook": webhook_url, "webhook_events_filter": ["completed"]}
         upstream_id = (await self._api.order("POST", f"/models/{model}/predictions", json=body)).get("id")
         if not isinstance(upstream_id, str) or not upstream_id:
             raise Unclear("Replicate took the order without naming it")
