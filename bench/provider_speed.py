@@ -118,6 +118,7 @@ async def _caller(url: str) -> tuple[UUID, str]:
 
 def _settings(home: Path, url: str, upstream: FakeReplicate) -> dict[str, str]:
     home.mkdir()
+    (home / "welcomed").touch()
     return {
         "DUSTREEL_HOME": str(home),
         "DUSTREEL_DATABASE_URL": url,
@@ -152,7 +153,8 @@ async def _bare(folder: Path, upstream: FakeReplicate) -> float:
     ordering, hands = asyncio.Semaphore(SUBMITS_AT_ONCE), asyncio.Semaphore(COLLECTED_AT_ONCE)
 
     async def one(api: httpx.AsyncClient, number: int) -> None:
-        wish = {"input": {"prompt": f"Film {number}"}, "webhook": f"https://dustreel.test/{number}", "webhook_events_filter": ["completed"]}
+        events = ["start", "completed"]
+        wish = {"input": {"prompt": f"Film {number}"}, "webhook": f"https://dustreel.test/{number}", "webhook_events_filter": events}
         async with ordering:
             name = (await api.post("/models/minimax/video-01/predictions", json=wish)).json()["id"]
         await told[name].wait()

@@ -79,7 +79,12 @@ async def hear(
         if sighting is not None:
             await submissions.told(connection, submission_id, asdict(sighting))
         await submissions.heard(
-            connection, submission_id, provider=provider.name, webhook_id=notice.webhook_id, upstream_id=notice.upstream_id
+            connection,
+            submission_id,
+            provider=provider.name,
+            webhook_id=notice.webhook_id,
+            upstream_id=notice.upstream_id,
+            is_under_way=notice.is_under_way,
         )
 
 

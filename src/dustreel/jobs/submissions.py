@@ -182,9 +182,15 @@ async def ask_again(db: Connection, submission_id: UUID, *, lease: float) -> boo
     return await one(db, SQL["ask_again"], id=submission_id, lease=lease) is not None
 
 
-async def heard(db: Connection, submission_id: UUID, *, provider: str, webhook_id: str, upstream_id: str) -> None:
-    """A provider's webhook: kept once, it names an order that was unknown, or brings the next look forward."""
-    if await one(db, SQL["heard"], id=submission_id, provider=provider, webhook_id=webhook_id, upstream_id=upstream_id) is None:
+async def heard(
+    db: Connection, submission_id: UUID, *, provider: str, webhook_id: str, upstream_id: str, is_under_way: bool = False
+) -> None:
+    """A provider's webhook: kept once, it names an order that was unknown, or brings the next look forward.
+
+    Of an order that is known, one that tells `is_under_way` tells nothing new.
+    """
+    said = {"id": submission_id, "provider": provider, "webhook_id": webhook_id, "upstream_id": upstream_id, "is_under_way": is_under_way}
+    if await one(db, SQL["heard"], **said) is None:
         await accepted(db, submission_id, upstream_id, after=0.0)
 
 

@@ -129,13 +129,13 @@ update jobs
 returning id;
 
 -- name: heard
--- A webhook, kept once. It only brings the next look forward, and wakes whoever looks.
+-- A webhook, kept once. It only brings the next look forward, and wakes whoever looks; one that tells of no end does not even that.
 with kept as (
     insert into provider_webhooks (provider, id, submission_id) values (%(provider)s, %(webhook_id)s, %(id)s)
     on conflict do nothing returning id
 )
 update submissions set wake_at = least(wake_at, now()), urgent = true
- where id = %(id)s and provider = %(provider)s and upstream_id = %(upstream_id)s and state = 'accepted' and exists (select from kept)
+ where id = %(id)s and provider = %(provider)s and upstream_id = %(upstream_id)s and state = 'accepted' and exists (select from kept) and not %(is_under_way)s
 returning id, pg_notify('dustreel', 'look:');
 
 -- name: told

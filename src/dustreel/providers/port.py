@@ -228,6 +228,8 @@ class Notice:
     upstream_id: str
     sighting: Sighting | None = None
     """From a provider that can't be looked at: how the order stands, which the look then goes by. None from all others."""
+    is_under_way: bool = False
+    """It tells no more than that the order is being worked on: the look that is due anyway sees that."""
 
 
 @runtime_checkable

@@ -18,6 +18,7 @@ _PHASES = {
     "canceled": Phase.CANCELLED,
     "aborted": Phase.CANCELLED,
 }
+UNDER_WAY = frozenset(status for status, phase in _PHASES.items() if phase in (Phase.WAITING, Phase.RENDERING))
 
 
 def sighting_of(prediction: Mapping[str, Any], *, clean: Callable[[str], str] = str.strip) -> Sighting:

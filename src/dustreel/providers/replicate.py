@@ -33,7 +33,7 @@ from dustreel.providers.port import (
     Ticket,
     Unclear,
 )
-from dustreel.providers.prediction import sighting_of
+from dustreel.providers.prediction import UNDER_WAY, sighting_of
 from dustreel.providers.vendor import Vendor, object_in
 
 log = logger(__name__)
@@ -83,8 +83,7 @@ class ReplicateProvider:
     async def submit(self, model: str, sent: Mapping[str, Any], submission_id: UUID, webhook_url: str | None) -> Ticket:
         body: dict[str, Any] = {"input": dict(sent)}
         if webhook_url is not None:
-            # That it has begun is seen by the first look, a second later; a webhook of that would double what is to be answered.
-            body |= {"webhook": webhook_url, "webhook_events_filter": ["completed"]}
+            body |= {"webhook": webhook_url, "webhook_events_filter": ["start", "completed"]}
         upstream_id = (await self._api.order("POST", f"/models/{model}/predictions", json=body)).get("id")
         if not isinstance(upstream_id, str) or not upstream_id:
             raise Unclear("Replicate took the order without naming it")
@@ -128,10 +127,11 @@ class ReplicateProvider:
             self._forget_old_secret()
             if not _is_signed(signed, signatures, await self._webhook_secret()):
                 raise NotAWebhook("its signature is wrong")
-        upstream_id = object_in(body).get("id")
+        prediction = object_in(body)
+        upstream_id = prediction.get("id")
         if not isinstance(upstream_id, str) or not webhook_id:
             raise NotAWebhook("it names no prediction")
-        return Notice(webhook_id, upstream_id)
+        return Notice(webhook_id, upstream_id, is_under_way=prediction.get("status") in UNDER_WAY)
 
     def _forget_old_secret(self) -> None:
         if self._clock.monotonic() - self._secret_learned_at > SECRET_SECONDS:

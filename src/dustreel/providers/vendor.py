@@ -1,5 +1,6 @@
 """What every vendor's HTTP has in common: an order is sent once, questions may be repeated, and no answer is taken for granted."""
 
+import asyncio
 import contextlib
 import json
 import re
@@ -15,7 +16,10 @@ from dustreel.providers.port import NotAccepted, NotAWebhook, Refused, Unclear, 
 
 # Taking an order waits for nothing but a row on their side.
 TIMES = httpx.Timeout(10.0, connect=5.0)
-CONNECTIONS_AT_MOST = 64
+# For each request httpcore looks at every connection and at everybody who waits for one: with hundreds of orders under way that is half of
+# what a request costs. So few are open, and the waiting is done here. Looks and orders don't wait for each other.
+AT_ONCE = 16
+WAIT_SECONDS = 10.0
 _MODERATED = re.compile(r"flagged|nsfw|sensitive|moderat|content[ _]polic|safety|inappropriate", re.IGNORECASE)
 _IN_SECONDS = re.compile(r"in ~?(\d{1,6}) ?s", re.IGNORECASE)
 THROTTLED = 429
@@ -37,9 +41,10 @@ class Vendor:
             base_url=base_url,
             headers=dict(headers),
             timeout=TIMES,
-            limits=httpx.Limits(max_connections=CONNECTIONS_AT_MOST),
+            limits=httpx.Limits(max_connections=3 * AT_ONCE, max_keepalive_connections=AT_ONCE),
             verify=trusted(),
         )
+        self._orders, self._questions = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
 
     @property
     def base_url(self) -> httpx.URL:
@@ -51,7 +56,7 @@ class Vendor:
     async def order(self, method: str, path: str, **what: Any) -> Mapping[str, Any]:
         """Send an order, once; returns the object answered. Raises Refused, NotAccepted where it was provably not taken; else Unclear."""
         try:
-            answer = await self._client.request(method, path, **what)
+            answer = await self._exchange(self._orders, method, path, **what)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failed:
             raise NotAccepted(f"{self.name} can't be reached: {reason(failed)}") from failed
         except httpx.HTTPError as failed:
@@ -63,7 +68,7 @@ class Vendor:
     async def ask(self, method: str, path: str, *, also: Collection[int] = (404,), **what: Any) -> httpx.Response:
         """One exchange that may be repeated. Answers 2xx and the statuses of `also`; raises Unclear for all else."""
         try:
-            answer = await self._client.request(method, path, **what)
+            answer = await self._exchange(self._questions, method, path, **what)
         except httpx.HTTPError as failed:
             raise Unclear(f"{self.name} did not answer: {reason(failed)}") from failed
         if not answer.is_success and answer.status_code not in also:
@@ -79,6 +84,18 @@ class Vendor:
         except (httpx.HTTPError, Unclear) as failed:
             raise NotAccepted(f"{self.name} did not take the picture: {reason(failed)}") from failed
         raise NotAccepted(f"{self.name} did not take the picture: it answered {answer.status_code}", retry_after=retry_after(answer))
+
+    async def _exchange(self, places: asyncio.Semaphore, method: str, path: str, **what: Any) -> httpx.Response:
+        """Raises httpx.HTTPError; PoolTimeout when nothing was sent, because too much is under way."""
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await places.acquire()
+        except TimeoutError:
+            raise httpx.PoolTimeout("too many requests are under way") from None
+        try:
+            return await self._client.request(method, path, **what)
+        finally:
+            places.release()
 
     def object_of(self, answer: httpx.Response) -> Mapping[str, Any]:
         """Raises Unclear where the answer is no JSON object."""

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -23,6 +23,9 @@ log = logger(__name__)
 
 # The database may be away for a while in the middle of a render; what was made is worth waiting for.
 WRITE_AGAIN_SECONDS = 0.5
+WRITE_WAIT_SECONDS = 5.0
+
+type Way = Callable[..., AbstractAsyncContextManager[Connection]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +59,22 @@ class Crew:
 
         A commit whose answer was lost is made again: each change either finds its row moved on (Overtaken) or says the same once more.
         """
+        return await self._until_it_is_back(self.db.transaction, change)
+
+    async def say[T](self, change: Callable[[Connection], Awaitable[T]]) -> T:
+        """As `write`, for a change or a question that is one statement: a transaction by itself, for a third of the exchanges."""
+        return await self._until_it_is_back(self.db.connection, change)
+
+    async def _until_it_is_back[T](self, way: Way, change: Callable[[Connection], Awaitable[T]]) -> T:
         while True:
             try:
-                async with self.db.transaction(wait=5.0) as connection:
+                async with way(wait=WRITE_WAIT_SECONDS) as connection:
                     return await change(connection)
             except Unavailable:
                 if self.db.pool.closed:
                     raise
                 log.warning("the database is away; the job's next step waits for it")
                 await asyncio.sleep(WRITE_AGAIN_SECONDS)
-
-    async def read[T](self, look: Callable[[Connection], Awaitable[T]]) -> T:
-        """As `write`, for what a job's next step needs to know."""
-        return await self.write(look)
 
     def webhook_url(self, provider: RemoteProvider, submission_id: UUID) -> str | None:
         """Where the provider is to tell of this order, if it can and may."""

@@ -90,8 +90,8 @@ class Foreman:
     async def _take(self, errand: Errand) -> Job:
         crew = self._crew
         if errand.attempt == 0:
-            return await crew.write(lambda db: life.start(db, errand.job_id, worker_id=crew.worker_id, deadlines=crew.deadlines))
-        return await crew.write(lambda db: life.resume(db, errand.job_id, errand.attempt, worker_id=crew.worker_id))
+            return await crew.say(lambda db: life.start(db, errand.job_id, worker_id=crew.worker_id, deadlines=crew.deadlines))
+        return await crew.say(lambda db: life.resume(db, errand.job_id, errand.attempt, worker_id=crew.worker_id))
 
     async def _carry(self, job: Job) -> None:
         try:
@@ -114,7 +114,7 @@ class Foreman:
 
     async def _hand_over(self, job: Job, *, after: float = 0.0) -> None:
         try:
-            await self._crew.write(lambda db: life.hand_over(db, job, after=after))
+            await self._crew.say(lambda db: life.hand_over(db, job, after=after))
         except (Overtaken, Unavailable):
             return  # somebody else has it, or will see that we have gone
 

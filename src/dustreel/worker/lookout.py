@@ -186,7 +186,7 @@ class Lookout:
                     await submissions.look_again(connection, submission.id, after=pause)
             case Phase.SUCCEEDED:
                 assert sighting.output is not None
-                async with self._crew.db.transaction() as connection:
+                async with self._crew.db.connection() as connection:
                     await submissions.succeeded(connection, submission, sighting.output)
             case Phase.FAILED:
                 await self._end(submission, State.FAILED, sighting.error or "The provider failed without a reason")
@@ -204,7 +204,7 @@ class Lookout:
                     await life.fail(connection, job, because=because)
 
     async def _again(self, submission: Submission, *, after: float) -> None:
-        async with self._crew.db.transaction() as connection:
+        async with self._crew.db.connection() as connection:
             await submissions.look_again(connection, submission.id, after=after)
 
 

@@ -54,6 +54,6 @@ async def _lent(picture: Path, job: Job, crew: Crew) -> str | None:
     if crew.links is None or not isinstance(crew.registry.remote(job.provider), Borrowing):
         return None
     key = new_key("pictures", "jpg", crew.ids.secret)
-    await crew.write(partial(videos.remove_later, keys=[key], after=crew.deadlines.job + ABANDONED_SECONDS))
+    await crew.say(partial(videos.remove_later, keys=[key], after=crew.deadlines.job + ABANDONED_SECONDS))
     await crew.store.put_file(key, picture, "image/jpeg")
     return crew.links.url(key)

@@ -39,7 +39,7 @@ async def carry(job: Job, crew: Crew) -> None:
             job = await STEPS[job.step](job, crew)
     except (Refused, BrokenVideo) as no:
         # The renderer or its file said no: final, and the user gets the DUST back.
-        await crew.write(partial(life.fail, job=job, because=str(no)))
+        await crew.say(partial(life.fail, job=job, because=str(no)))
     except (Stumbled, BrokenBench) as stumbled:
         log.warning("an attempt stumbled", job_id=str(job.id), attempt=job.attempt, error=str(stumbled))
         because = str(stumbled) if isinstance(stumbled, Stumbled) else "The video could not be checked"
@@ -50,9 +50,9 @@ async def try_again_or_fail(job: Job, crew: Crew, *, because: str) -> None:
     """What becomes of a job whose attempt broke. Raises Overtaken."""
     if job.stumbles + 1 < STUMBLES_AT_MOST:
         after = 0.0 if crew.registry.local(job.provider) else REMOTE_PAUSE_SECONDS * 4**job.stumbles * random.uniform(0.5, 1.0)
-        await crew.write(partial(life.hand_over, job=job, after=after, stumbled=True))
+        await crew.say(partial(life.hand_over, job=job, after=after, stumbled=True))
     else:
-        await crew.write(partial(life.fail, job=job, because=because))
+        await crew.say(partial(life.fail, job=job, because=because))
 
 
 async def begin(job: Job, crew: Crew) -> Job:
@@ -140,10 +140,10 @@ class _Teller:
     async def tell(self, share: float) -> None:
         if not self._began:
             self._began = True
-            await self._crew.write(lambda db: life.render(db, self._job, share, deadlines=self._crew.deadlines))
+            await self._crew.say(lambda db: life.render(db, self._job, share, deadlines=self._crew.deadlines))
         elif time.monotonic() - self._wrote_at >= PROGRESS_SECONDS:
             try:
-                async with self._crew.db.transaction() as connection:
+                async with self._crew.db.connection() as connection:
                     await life.progress(connection, self._job, share)
             except Unavailable:
                 return  # the next word will do

@@ -58,7 +58,7 @@ async def submit(job: Job, crew: Crew) -> Job:
         raise Refused("The model that was to make it is no longer offered")
     allowance, submission_id = crew.allowances.get(job.provider, Allowance()), crew.ids.uuid()
     try:
-        await crew.read(partial(traffic.expect, job=job, usd=shot.usd, allowance=allowance))
+        await crew.say(partial(traffic.expect, job=job, usd=shot.usd, allowance=allowance))
         sent = await _prepared(job, crew, provider, shot)
         intended = await _intend(job, crew, submission_id, sent, usd=shot.usd, allowance=allowance)
     except traffic.Full as full:
@@ -134,7 +134,7 @@ async def _around(job: Job, crew: Crew, closed: traffic.Closed) -> Job:
 async def submit_again(job: Job, crew: Crew) -> Job:
     """Send an order whose fate is unknown once more, under the same id, to a provider that knows it by that. Raises Overtaken."""
     provider = _provider(job, crew)
-    submission = await crew.read(partial(submissions.of_job, job_id=job.id))
+    submission = await crew.say(partial(submissions.of_job, job_id=job.id))
     if submission is None or submission.state is not State.INTENT or submission.sent is None or not provider.asked_twice_is_asked_once:
         return await _let_go(job, crew)
     return await uncut(_send(job, crew, provider, submission.id, submission.sent, again=True))
@@ -143,7 +143,7 @@ async def submit_again(job: Job, crew: Crew) -> Job:
 async def collect(job: Job, crew: Crew) -> Job:
     """Fetch what the provider made, make it what was asked for, and keep our own copy. Raises Overtaken, Refused, Stumbled, BrokenVideo."""
     provider = _provider(job, crew)
-    submission = await crew.read(partial(submissions.of_job, job_id=job.id))
+    submission = await crew.say(partial(submissions.of_job, job_id=job.id))
     assert submission is not None and submission.output is not None, "a rendered job has a submission that succeeded"
     async with crew.workplace(job.id) as folder:
         native, adapted = folder / "native.mp4", folder / "video.mp4"

@@ -22,7 +22,7 @@ async def keep(job: Job, crew: Crew, file: Path) -> Job:
     key = new_key("videos", "mp4", crew.ids.secret)
     await _announce(crew, key)
     await crew.store.put_file(key, file, "video/mp4")
-    return await crew.write(partial(life.rendered, job=job, made={"video_key": key}))
+    return await crew.say(partial(life.rendered, job=job, made={"video_key": key}))
 
 
 async def store(job: Job, crew: Crew, file: Path, *, adapted: Mapping[str, Any] | None = None) -> Job:
@@ -46,7 +46,7 @@ async def store(job: Job, crew: Crew, file: Path, *, adapted: Mapping[str, Any] 
     stored = {name: key for what, extra in extras.items() if what not in failed for name, (key, _, _) in extra.items()}
     metadata = _metadata(examined, sorted(failed), adapted)
     made = {"video_key": video_key, "thumbnail_key": thumbnail_key, **stored, "metadata": metadata}
-    return await crew.write(partial(life.stored, job=job, made=made))
+    return await crew.say(partial(life.stored, job=job, made=made))
 
 
 type Extra = dict[str, tuple[str, bytes, str]]
@@ -107,4 +107,4 @@ def _metadata(examined: Examined, failed: list[str], adapted: Mapping[str, Any] 
 async def _announce(crew: Crew, *keys: str) -> None:
     """Before the first byte: whatever becomes of this attempt, nothing stays that no video names."""
     after = crew.deadlines.job + ABANDONED_SECONDS
-    await crew.write(partial(videos.remove_later, keys=list(keys), after=after))
+    await crew.say(partial(videos.remove_later, keys=list(keys), after=after))
