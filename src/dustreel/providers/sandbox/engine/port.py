@@ -5,6 +5,9 @@ from typing import Protocol
 
 from dustreel.providers.sandbox.kit import Camera, Colour, Picture
 
+# Plates are this much larger than the picture, each way; the camera never sees beyond them at any depth up to 1.
+OVERSCAN = 1.25
+
 
 @dataclass(frozen=True, slots=True)
 class Light:
