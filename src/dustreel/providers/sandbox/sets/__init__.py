@@ -1,0 +1,22 @@
+"""The places: each a file that builds a Scenery from a shot, a storyboard and a light."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dustreel.providers.sandbox.engine.port import Light, Set
+from dustreel.providers.sandbox.scene import Shot
+from dustreel.providers.sandbox.sets import club, field, sea
+from dustreel.providers.sandbox.sets.light import light_of
+from dustreel.providers.sandbox.sets.scenery import Scenery
+from dustreel.providers.sandbox.storyboard import Place, Storyboard
+
+type Builder = Callable[[Shot, Storyboard, Light, np.random.Generator], Scenery]
+
+PLACES: dict[Place, Builder] = {Place.CLUB: club.build, Place.FIELD: field.build, Place.SEA: sea.build}
+
+
+def build(shot: Shot, storyboard: Storyboard) -> tuple[Set, Light]:
+    light = light_of(shot, storyboard)
+    rng = np.random.default_rng((storyboard.seed, 101))
+    return PLACES.get(storyboard.place, field.build)(shot, storyboard, light, rng), light

@@ -1,0 +1,107 @@
+"""A painted plate that is moved with each frame: cut into strips, so that only edges are blended and what is empty costs nothing."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from dustreel.providers.sandbox.kit import Camera, Picture
+from dustreel.providers.sandbox.sets.canvas import Canvas
+
+# Strips in a plate: thin enough to find what is opaque, few enough to cost little by themselves.
+STRIPS = 28
+_LINEAR = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+
+
+@dataclass(frozen=True, slots=True)
+class _Strip:
+    top: int
+    bottom: int
+    left: int
+    right: int
+    opaque: bool
+
+
+class Scratch:
+    """Room for a frame's warped parts, kept from frame to frame."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, Picture] = {}
+
+    def take(self, use: str, *shape: int) -> Picture:
+        size = math.prod(shape)
+        room = self._rooms.get(use)
+        if room is None or room.size < size:
+            room = self._rooms[use] = np.empty(size, np.uint8)
+        return room[:size].reshape(shape)
+
+
+_SCRATCH = Scratch()
+
+
+class Plate:
+    def __init__(self, canvas: Canvas, depth: float, *, foot: float | None = None) -> None:
+        """`foot`: the height about which it leans."""
+        self.depth, self._scale, self._unit = depth, canvas.scale, canvas.unit
+        self._strips = _cut(canvas.cover)
+        top, bottom = (min(s.top for s in self._strips), max(s.bottom for s in self._strips)) if self._strips else (0, 1)
+        self._rows, self._columns, self._top = canvas.rows, canvas.columns, top
+        self._colour = canvas.colour[top:bottom].copy()
+        mixed = any(not strip.opaque for strip in self._strips)
+        self._clear: Picture | None = np.asarray(cv2.bitwise_not(canvas.cover[top:bottom]), np.uint8) if mixed else None
+        self._foot = canvas.row(foot) if foot is not None else canvas.rows
+
+    def draw(self, picture: Picture, camera: Camera, lean: float = 0.0, x: float = 0.0, y: float = 0.0) -> None:
+        """`lean`: how far it bends sideways for each unit of height above its foot. `x`, `y`: moved by so much, in units."""
+        zoom = (1 + (camera.zoom - 1) * self.depth) / self._scale
+        # Where the plate's middle is seen.
+        middle_x = camera.width / 2 + (x - camera.x * self.depth) * zoom * self._unit
+        middle_y = camera.height / 2 + (y - camera.y * self.depth) * zoom * self._unit
+        reach = abs(lean) * zoom * self._rows
+        for strip in self._strips:
+            top = math.floor((strip.top - self._rows / 2) * zoom + middle_y + 0.5)
+            bottom = math.floor((strip.bottom - self._rows / 2) * zoom + middle_y + 0.5)
+            left = math.floor((strip.left - self._columns / 2) * zoom + middle_x - reach)
+            right = math.ceil((strip.right - self._columns / 2) * zoom + middle_x + reach)
+            top, bottom, left, right = max(top, 0), min(bottom, camera.height), max(left, 0), min(right, camera.width)
+            if bottom <= top or right <= left:
+                continue
+            from_y = (top - middle_y) / zoom + self._rows / 2 - self._top
+            from_x = (left - middle_x) / zoom + self._columns / 2 - lean * (self._foot - self._top - from_y)
+            # OpenCV asks for the source of each pixel's corner; half a pixel's difference in scale is not seen.
+            matrix = np.array([[1 / zoom, lean / zoom, from_x], [0, 1 / zoom, from_y]], np.float32)
+            self._place(picture[top:bottom, left:right], matrix, strip.opaque)
+
+    def _place(self, region: Picture, matrix: object, opaque: bool) -> None:
+        rows, columns = region.shape[:2]
+        moved = np.asarray(matrix, np.float32)
+        if opaque or self._clear is None:
+            cv2.warpAffine(self._colour, moved, (columns, rows), dst=region, flags=_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            return
+        colour, shade = _SCRATCH.take("colour", rows, columns, 3), _SCRATCH.take("shade", rows, columns, 3)
+        clear = _SCRATCH.take("clear", rows, columns)
+        cv2.warpAffine(self._colour, moved, (columns, rows), dst=colour, flags=_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cv2.warpAffine(self._clear, moved, (columns, rows), dst=clear, flags=_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cv2.cvtColor(clear, cv2.COLOR_GRAY2BGR, dst=shade)
+        cv2.multiply(region, shade, dst=region, scale=1 / 255)
+        cv2.add(region, colour, dst=region)
+
+
+def _cut(cover: Picture) -> tuple[_Strip, ...]:
+    rows = cover.shape[0]
+    edges = np.linspace(0, rows, STRIPS + 1).round().astype(int)
+    found: list[_Strip] = []
+    for top, bottom in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        band = cover[top:bottom]
+        seen = np.flatnonzero(band.max(0))
+        if not len(seen):
+            continue
+        left, right = int(seen[0]), int(seen[-1]) + 1
+        opaque = bool(band.min() > 250)
+        last = found[-1] if found else None
+        if last and last.bottom == top and last.opaque == opaque and abs(last.left - left) + abs(last.right - right) < rows * 0.1:
+            found[-1] = _Strip(last.top, bottom, min(left, last.left), max(right, last.right), opaque)
+        else:
+            found.append(_Strip(top, bottom, left, right, opaque))
+    return tuple(found)
