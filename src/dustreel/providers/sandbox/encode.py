@@ -54,7 +54,7 @@ class Encoder:
         self._container.metadata["title"] = "Dustreel sandbox animatic"
         stream = self._container.add_stream("libx264", rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = _DRAFT if draft else _FULL
+        stream.options.update(_DRAFT if draft else _FULL)
         context = stream.codec_context
         context.thread_type = "AUTO"
         context.color_primaries = context.color_trc = context.colorspace = context.color_range = _BT709
@@ -131,7 +131,7 @@ class _Track:
         if self._packets is None:
             self._packets = deque(self._encode())
         found = []
-        while self._packets and float(self._packets[0].pts * self._packets[0].time_base) <= second:
+        while self._packets and (self._packets[0].pts or 0) <= second * SOUND_RATE:
             found.append(self._packets.popleft())
         return found
 
