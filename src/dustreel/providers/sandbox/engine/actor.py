@@ -1,0 +1,146 @@
+"""Actors: figures on a spot of the set, under its light, getting along as they act."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dustreel.providers.sandbox.engine.acting import Acting
+from dustreel.providers.sandbox.engine.drawing import UNIT
+from dustreel.providers.sandbox.engine.figure import Figure, Outline, lit_inks
+from dustreel.providers.sandbox.engine.paint import Layer, halo, inks_of, puff, shadow
+from dustreel.providers.sandbox.engine.port import Light, Spot
+from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Points, mix
+from dustreel.providers.sandbox.storyboard import Action
+
+# How dark the shadow is under what touches the ground.
+_CONTACT = 0.62
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """How an actor gets along while a take lasts: through its spot in the take's middle."""
+
+    ahead: float = 0.0
+    """Scene's units a second, to the side that it faces."""
+    up: float = 0.0
+
+    def at(self, share: float, seconds: float) -> tuple[float, float]:
+        """`share` of the take that has passed."""
+        return self.ahead * (share - 0.5) * seconds, -self.up * (share - 0.5) * seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A moment of a take."""
+
+    t: float
+    """Of the video."""
+    share: float
+    """Of the take."""
+    seconds: float
+    """Of the take."""
+    beat: float
+
+
+@dataclass(slots=True)
+class Actor:
+    figure: Figure
+    spot: Spot
+    height: float
+    """Of a drawing of a hundred units, in the scene's units."""
+    action: Action
+    own: dict[str, Colour]
+    path: Path = Path()
+    role: int = 0
+    """Which of the storyboard's roles it plays."""
+    extent: tuple[float, float, float, float] = (-50.0, -100.0, 50.0, 0.0)
+    """Left, top, right and bottom at rest, in the drawing's units."""
+    left: bool = False
+    """Faces left."""
+    phase: float = 0.0
+    grounded: bool = True
+    centre: float = 0.0
+    """Of the figure with its prop, in the drawing's units: this stands on the spot."""
+    fixed: float = 0.0
+    """How high above its spot its middle is, in the drawing's units, for what flies."""
+    own_prop: dict[str, Colour] = field(default_factory=dict)
+    _lit: dict[str, Colour] = field(default_factory=dict)
+    _lit_prop: dict[str, Colour] = field(default_factory=dict)
+
+    def under(self, light: Light) -> "Actor":
+        shade = mix(light.fill, light.key, 0.72)
+        far = min(max((1.0 - self.spot.depth) * 0.55, 0.0), 0.6)
+        for own, lit in ((self.own, self._lit), (self.own_prop, self._lit_prop)):
+            for name, ink in lit_inks(own, shade, light.ink, light.exposure).items():
+                lit[name] = mix(ink, light.haze, far)
+        return self
+
+    def place(self, clock: Clock) -> tuple[float, float]:
+        """Where its feet are, in the scene's units."""
+        along, rise = self.path.at(clock.share, clock.seconds)
+        return self.spot.x + (-along if self.left else along), self.spot.y + rise
+
+    def draw(self, picture: Picture, camera: Camera, clock: Clock, light: Light, layer: Layer) -> None:
+        outlines = self.figure.outlines(self._acting(clock))
+        x, y = self.place(clock)
+        unit = self.height * UNIT
+        shapes = [self._seen(outline, camera, x, y, unit) for outline in outlines]
+        solid = [shape for outline, shape in zip(outlines, shapes, strict=True) if outline.opacity == 1.0 and len(shape)]
+        pixels = camera.scale(self.spot.depth)
+        inks = self._inks(outlines)
+        for outline, shape, ink in zip(outlines, shapes, inks, strict=True):
+            if outline.opacity < 1.0:
+                puff(picture, shape, ink, outline.opacity)
+        frame = layer.frame_of(solid)
+        if frame is None:
+            return
+        if self.grounded and self.spot.mirrored < 0.9:
+            self._shade(picture, camera, light, solid, y)
+        layer.fill(frame, outlines, shapes, inks, unit * pixels)
+        aim = _aim(light, x, y - self.height / 2)
+        size = min(self.height * pixels, float(picture.shape[0]))
+        layer.light(frame, light, aim, size, 1.0 - 0.6 * light.exposure)
+        if self.spot.mirrored > 0.02:
+            (foot,) = camera.see([(x, y)], self.spot.depth)
+            layer.mirror(frame, picture, float(foot[1]), 0.62 * self.spot.mirrored, clock.t)
+        layer.lay(frame, picture)
+        strength = 0.55 if light.dark else 0.28 * (1 - light.exposure)
+        for outline, shape in zip(outlines, shapes, strict=True):
+            if outline.halo and strength > 0.05:
+                own = self.own_prop if outline.of_prop else self.own
+                halo(picture, shape, own[outline.tint], outline.halo * unit * pixels, strength)
+
+    def _acting(self, clock: Clock) -> Acting:
+        pace = math.hypot(self.path.ahead, self.path.up) / (self.height * UNIT)
+        return Acting(self.action, clock.t + self.phase * 1.7, clock.beat, pace, self.phase)
+
+    def _seen(self, outline: Outline, camera: Camera, x: float, y: float, unit: float) -> Points:
+        points = (outline.points - (self.centre, self.fixed)) * ((-unit if self.left else unit), unit) + (x, y)
+        return camera.see(points, self.spot.depth)
+
+    def _inks(self, outlines: Sequence[Outline]) -> list[Colour]:
+        body = inks_of([one for one in outlines if not one.of_prop], self._lit, self.own)
+        held = inks_of([one for one in outlines if one.of_prop], self._lit_prop, self.own_prop)
+        bodies, props = iter(body), iter(held)
+        return [next(props) if outline.of_prop else next(bodies) for outline in outlines]
+
+    def _shade(self, picture: Picture, camera: Camera, light: Light, shapes: Sequence[Points], y: float) -> None:
+        """Smaller and fainter the higher the figure is above the ground."""
+        low = np.min([shape.min(0) for shape in shapes], axis=0)
+        high = np.max([shape.max(0) for shape in shapes], axis=0)
+        (ground,) = camera.see([(0.0, y)], self.spot.depth)
+        gap = max(0.0, float(ground[1] - high[1])) / max(1.0, float(high[1] - low[1]))
+        across = float(high[0] - low[0]) * 0.56 * (1 - 0.5 * min(gap * 2, 1.0))
+        down = min(across * 0.20, 0.045 * picture.shape[0] * camera.zoom)
+        middle = float(low[0] + high[0]) / 2
+        lean = (middle / picture.shape[1] - 0.5 - light.sun[0]) * 0.06 * across
+        shadow(picture, middle + lean, float(ground[1]) + 0.12 * down, across, down, light.ink, _CONTACT * max(0.25, 1 - 1.6 * gap))
+
+
+def _aim(light: Light, x: float, y: float) -> tuple[float, float]:
+    """The way from a figure to the main light, never from below."""
+    across, down = light.sun[0] - x, min(light.sun[1] - y, -0.25)
+    length = math.hypot(across, down)
+    return across / length, down / length
