@@ -7,6 +7,7 @@ from dustreel.providers.sandbox.engine.port import Light
 from dustreel.providers.sandbox.kit import Camera, Picture, Plane, clouds, mix
 from dustreel.providers.sandbox.scene import Shot
 from dustreel.providers.sandbox.sets.light import luma, sun_is_seen
+from dustreel.providers.sandbox.sets.plate import lay
 from dustreel.providers.sandbox.storyboard import Hour, Storyboard, Weather
 
 _DEPTH = 0.16
@@ -30,9 +31,8 @@ class Deck:
         )
         head, foot = _tones(light, storyboard)
         tone = foot + (head - foot) * np.clip(bright, 0, 1)[..., None]
-        self._colour = np.asarray(np.clip(tone * cover[..., None], 0, 255), np.uint8)
-        self._clear = cv2.merge([np.asarray((1 - cover) * 255, np.uint8)] * 3)
-        self._moved: Picture | None = None
+        colour = np.asarray(np.clip(tone * cover[..., None], 0, 255), np.uint8)
+        self._sheet = np.dstack([colour, np.asarray((1 - cover) * 255, np.uint8)])
 
     def draw(self, small: Picture, camera: Camera, t: float, flash: float) -> None:
         rows, columns = small.shape[:2]
@@ -41,14 +41,10 @@ class Deck:
         top = self._rows / 2 - self._unit / 2 / zoom + camera.y * _DEPTH * self._unit
         matrix = np.array([[1 / zoom, 0, left], [0, 1 / zoom, top]], np.float32)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        for sheet, add in ((self._clear, False), (self._colour, True)):
-            moved = cv2.warpAffine(sheet, matrix, (columns, rows), flags=flags, borderMode=cv2.BORDER_REFLECT)
-            if add:
-                if flash > 0.02:
-                    cv2.convertScaleAbs(moved, dst=moved, alpha=1 + 0.9 * flash)
-                cv2.add(small, moved, dst=small)
-            else:
-                cv2.multiply(small, moved, dst=small, scale=1 / 255)
+        moved = cv2.warpAffine(self._sheet, matrix, (columns, rows), flags=flags, borderMode=cv2.BORDER_REFLECT)
+        lay(small, np.asarray(moved, np.uint8))
+        if flash > 0.02:
+            cv2.convertScaleAbs(small, dst=small, alpha=1 + 0.8 * flash, beta=26 * flash)
 
     def _heaps(self, x: Plane, y: Plane, storyboard: Storyboard, rng: np.random.Generator) -> tuple[Plane, Plane]:
         many = Weather.CLOUDS in storyboard.weather

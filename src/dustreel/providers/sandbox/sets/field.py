@@ -3,7 +3,7 @@
 import numpy as np
 
 from dustreel.providers.sandbox.engine.port import Light
-from dustreel.providers.sandbox.kit import colour, mix
+from dustreel.providers.sandbox.kit import colour, ellipse, mix
 from dustreel.providers.sandbox.scene import Shot
 from dustreel.providers.sandbox.sets import ground, trees
 from dustreel.providers.sandbox.sets.canvas import Canvas
@@ -40,7 +40,7 @@ def _hills(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Gene
     for number, (base, rugged, near) in enumerate(((0.115, 0.16, 0.16), (0.14, 0.10, 0.34), (0.165, 0.07, 0.56))):
         x, y = ground.crest(canvas, rng, base, rugged, octaves=5, cells=0.8 + 0.5 * number, rough=0.42)
         tint = lit(light, mix(green, leaf, 0.4), near)
-        ground.ridge(canvas, x, y, tint, mix(tint, rim, 0.45))
+        ground.ridge(canvas, x, y, tint, mix(tint, rim, 0.45), bottom=0.30)
         if number:
             _copses(canvas, light, storyboard, rng, x, y, near)
     return Plate(canvas, 0.38)
@@ -57,16 +57,7 @@ def _copses(
             continue
         foot, size = float(np.interp(at, x, y)), rng.uniform(0.008, 0.017) * (0.6 + near)
         tint = lit(light, leaves[int(rng.integers(len(leaves)))] * np.float32(0.8), near + 0.06)
-        canvas.shape(
-            [
-                (at - size, foot + 0.01),
-                (at - size * 0.9, foot - size),
-                (at, foot - size * 1.9),
-                (at + size * 0.9, foot - size),
-                (at + size, foot + 0.01),
-            ],
-            tint,
-        )
+        canvas.shapes([ellipse(at + dx * size, foot - size * up, size * r, size * r) for dx, up, r in ((-0.7, 0.5, 0.75), (0.6, 0.45, 0.7), (0.0, 0.95, 0.9))], tint)
 
 
 def _meadow(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator) -> Plate:
@@ -75,7 +66,6 @@ def _meadow(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Gen
     x, y = ground.crest(canvas, rng, 0.205, 0.045, octaves=4, cells=0.9, rough=0.4)
     near, far = lit(light, green), lit(light, mix(green, colour("#ffffff"), 0.08), 0.74)
     patch = lit(light, mix(green, colour("#7f8fb8") if ground.snowy(storyboard) else colour("#d8c860"), 0.45))
-    canvas.shape(ground.beneath(x, y - 0.003), mix(far, light.shine, 0.5))
     ground.meadow(canvas, rng, x, y, near, far, patch, light)
     flowers = tuple(lit(light, tint) for tint in ground.flower_colours(storyboard))
     ground.blossoms(canvas, rng, 420, 0.215, 0.50, 0.0062, flowers)

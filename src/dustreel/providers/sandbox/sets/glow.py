@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Plane, clouds, disc
+from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Plane, clouds, disc, spared
 from dustreel.providers.sandbox.scene import Shot
 
 SHRINK = 4
-# The haze in a beam has about this many rows, whatever the picture's size.
-_HAZE_ROWS = 180
 
 type Pulse = Callable[[float], float]
 
@@ -62,13 +60,12 @@ class Lights:
         self._shot, self._glows, self._depth = shot, glows, depth
         self._rows, self._columns = math.ceil(shot.height / SHRINK), math.ceil(shot.width / SHRINK)
         self._unit = shot.height / SHRINK
-        self._canvas: Picture = np.zeros((self._rows, self._columns, 3), np.uint8)
+        self._canvas: Picture = np.zeros((self._rows, self._columns, 4), np.uint8)
         self._large: Picture = np.empty((shot.height, shot.width, 3), np.uint8)
         self._sprites = [_sprite(glow, self._unit) for glow in glows]
         self._beams = [(self._painted(beam), beam.phase) for beam in beams]
         if beams:
-            rows, columns = _HAZE_ROWS * 2, round(_HAZE_ROWS * 2 * shot.aspect)
-            self._haze = np.asarray(clouds(rows, columns, rng, octaves=5, cells=4, stretch=1.4) * 255, np.uint8)
+            self._haze = np.asarray(clouds(self._rows * 2, self._columns * 2, rng, octaves=5, cells=4, stretch=1.4) * 255, np.uint8)
 
     def draw(self, picture: Picture, camera: Camera, t: float) -> None:
         canvas = self._canvas
@@ -78,7 +75,8 @@ class Lights:
         for glow, sprite in zip(self._glows, self._sprites, strict=True):
             (where,) = camera.see([(glow.x, glow.y)], glow.depth, shrunk=1 / SHRINK)
             add_soft(canvas, sprite, where[0], where[1], glow.pulse(t))
-        cv2.resize(canvas, (self._shot.width, self._shot.height), dst=self._large, interpolation=cv2.INTER_LINEAR)
+        light = cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB)
+        cv2.resize(light, (self._shot.width, self._shot.height), dst=self._large, interpolation=cv2.INTER_LINEAR)
         cv2.add(picture, self._large, dst=picture)
 
     def _shine(self, canvas: Picture, camera: Camera, t: float) -> None:
@@ -86,20 +84,16 @@ class Lights:
             cv2.addWeighted(canvas, 1.0, beam, 0.86 + 0.14 * math.sin(t * 1.4 + phase), 0.0, dst=canvas)
         first, second = self._drift(t * 0.035, t * 0.020), self._drift(0.45 - t * 0.024, 0.40 - t * 0.010)
         haze = cv2.multiply(first, second, scale=2.0 / 255)
-        shade = cv2.convertScaleAbs(haze, alpha=0.88, beta=28)
-        cv2.multiply(canvas, cv2.merge([shade] * 3), dst=canvas, scale=1 / 128)
+        shade = cv2.convertScaleAbs(haze, alpha=0.84, beta=38)
+        cv2.multiply(canvas, cv2.merge([shade] * 4), dst=canvas, scale=1 / 128)
         shift = np.array([[1, 0, -camera.x * self._depth * self._unit], [0, 1, -camera.y * self._depth * self._unit]], np.float32)
         cv2.warpAffine(canvas, shift, (self._columns, self._rows), dst=canvas, borderMode=cv2.BORDER_REPLICATE)
 
     def _drift(self, across: float, down: float) -> Picture:
-        """A part of the haze, moved by shares of the picture, at the canvas's size; it swings back before the sheet ends."""
-        rows, columns = self._haze.shape
-        scale = self._rows * 2 / rows
-        left, top = _swing(across) * columns * 0.45, _swing(down) * rows * 0.45
-        matrix = np.array([[1 / scale, 0, left], [0, 1 / scale, top]], np.float32)
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        moved = cv2.warpAffine(self._haze, matrix, (self._columns, self._rows), flags=flags, borderMode=cv2.BORDER_REFLECT)
-        return np.asarray(moved, np.uint8)
+        """A part of the haze, moved by shares of the picture; it swings back before the sheet ends."""
+        rows, columns = self._rows, self._columns
+        middle = (columns * (0.5 + 0.95 * _swing(across)), rows * (0.5 + 0.95 * _swing(down)))
+        return np.asarray(cv2.getRectSubPix(self._haze, (columns, rows), middle), np.uint8)
 
     def _painted(self, beam: Beam) -> Picture:
         rows, columns = np.mgrid[: self._rows, : self._columns].astype(np.float32)
@@ -109,7 +103,7 @@ class Lights:
         way = ((beam.target[0] - beam.lamp[0]) / length, (beam.target[1] - beam.lamp[1]) / length)
         along, off = np.clip(x * way[0] + y * way[1], 0, 9), -x * way[1] + y * way[0]
         strength = np.exp(-((off / (0.012 + along * beam.spread)) ** 2) * 1.6) * np.clip(along * 6, 0, 1) * np.exp(-along * beam.fall)
-        return np.asarray(np.clip(strength[..., None] * beam.tint * beam.gain, 0, 255), np.uint8)
+        return spared(np.asarray(np.clip(strength[..., None] * beam.tint * beam.gain, 0, 255), np.uint8))
 
 
 class Rays:
@@ -128,7 +122,7 @@ class Rays:
         angle, far = np.arctan2(y, x), np.hypot(x, y)
         self._margin = margin
         self._patterns = [self._pattern(angle, far, tint, reach, rng) for _ in range(2)]
-        self._canvas: Picture = np.empty((self._rows, self._columns, 3), np.uint8)
+        self._canvas: Picture = np.empty((self._rows, self._columns, 4), np.uint8)
         self._mixed = np.empty_like(self._patterns[0])
         self._large: Picture = np.empty((shot.height, shot.width, 3), np.uint8)
 
@@ -139,7 +133,8 @@ class Rays:
         matrix = np.array([[1, 0, x], [0, 1, y]], np.float32)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         cv2.warpAffine(self._mixed, matrix, (self._columns, self._rows), dst=self._canvas, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        cv2.resize(self._canvas, (self._shot.width, self._shot.height), dst=self._large, interpolation=cv2.INTER_LINEAR)
+        light = cv2.cvtColor(self._canvas, cv2.COLOR_RGBA2RGB)
+        cv2.resize(light, (self._shot.width, self._shot.height), dst=self._large, interpolation=cv2.INTER_LINEAR)
         cv2.add(picture, self._large, dst=picture)
 
     @staticmethod
@@ -148,11 +143,11 @@ class Rays:
         for number in (7, 11, 17, 29):
             rays += np.sin(angle * number + rng.uniform(0, 6.28)) / number**0.35
         shafts = np.clip(rays * 0.55 + 0.1, 0, 1) ** 1.6 * np.exp(-far / (0.55 * reach)) * np.clip(far * 5, 0, 1)
-        return np.asarray(np.clip(shafts[..., None] * tint * 0.62, 0, 255), np.uint8)
+        return spared(np.asarray(np.clip(shafts[..., None] * tint * 0.62, 0, 255), np.uint8))
 
 
 def add_soft(picture: Picture, sprite: Picture, x: float, y: float, strength: float = 1.0) -> None:
-    """Add light, centred, at fractions of a pixel, so that what is slow does not jump."""
+    """Add light, centred, at fractions of a pixel, so that what is slow does not jump. Sprites have a fourth channel, for speed alone."""
     rows, columns = sprite.shape[:2]
     left, top = x - columns / 2, y - rows / 2
     if strength <= 0.01 or left > picture.shape[1] or top > picture.shape[0] or left + columns < 0 or top + rows < 0:
@@ -160,6 +155,8 @@ def add_soft(picture: Picture, sprite: Picture, x: float, y: float, strength: fl
     x0, y0 = math.floor(left), math.floor(top)
     matrix = np.array([[1, 0, left - x0], [0, 1, top - y0]], np.float32)
     moved = cv2.warpAffine(sprite, matrix, (columns + 1, rows + 1))
+    if picture.shape[2] < sprite.shape[2]:
+        moved = cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB)
     if abs(strength - 1) > 0.004:
         cv2.convertScaleAbs(moved, dst=moved, alpha=strength)
     from_x, from_y = max(-x0, 0), max(-y0, 0)
@@ -171,7 +168,7 @@ def add_soft(picture: Picture, sprite: Picture, x: float, y: float, strength: fl
 
 def sprite(radius: float, softness: float, tint: Colour) -> Picture:
     """`radius` in pixels."""
-    return np.asarray(np.clip(disc(max(radius, 2.0), softness)[..., None] * tint, 0, 255), np.uint8)
+    return spared(np.asarray(np.clip(disc(max(radius, 2.0), softness)[..., None] * tint, 0, 255), np.uint8))
 
 
 def _sprite(glow: Glow, unit: float) -> Picture:

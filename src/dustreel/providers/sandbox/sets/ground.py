@@ -10,7 +10,7 @@ from dustreel.providers.sandbox.engine.port import Light
 from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Plane, Points, clouds, colour, ellipse, mix
 from dustreel.providers.sandbox.sets.canvas import Canvas
 from dustreel.providers.sandbox.sets.light import lit
-from dustreel.providers.sandbox.sets.plate import Plate
+from dustreel.providers.sandbox.sets.plate import Plate, lay
 from dustreel.providers.sandbox.storyboard import Season, Storyboard, Weather
 
 BOTTOM = 0.75
@@ -76,10 +76,10 @@ def beneath(x: Points, y: Points, bottom: float = BOTTOM) -> Points:
     return np.concatenate([np.stack([x, y], -1), [(x[-1], bottom), (x[0], bottom)]])
 
 
-def ridge(canvas: Canvas, x: Points, y: Points, tint: Colour, rim: Colour, *, width: float = 0.0024) -> None:
-    """A flat silhouette with light on its upper edge."""
-    canvas.shape(beneath(x, y - width), rim)
-    canvas.shape(beneath(x, y), tint)
+def ridge(canvas: Canvas, x: Points, y: Points, tint: Colour, rim: Colour, *, width: float = 0.0024, bottom: float = BOTTOM) -> None:
+    """A flat silhouette with light on its upper edge. `bottom`: where nearer things cover it."""
+    canvas.shape(beneath(x, y - width, bottom), rim)
+    canvas.shape(beneath(x, y, bottom), tint)
 
 
 def meadow(canvas: Canvas, rng: np.random.Generator, x: Points, y: Points, near: Colour, far: Colour, patch: Colour, light: Light) -> None:
@@ -169,8 +169,8 @@ class Haze:
         wisp = clouds(rows, columns, rng, octaves=4, cells=2, stretch=6.0)
         fade = np.exp(-((np.linspace(-1, 1, rows, dtype=np.float32)[:, None] / 0.52) ** 2))
         share = np.clip(wisp * 1.35 * fade * amount, 0, 1)
-        self._clear = np.asarray((1 - share) * 255, np.uint8)
-        self._colour = np.asarray(np.clip(share[..., None] * tint, 0, 255), np.uint8)
+        colour = np.asarray(np.clip(share[..., None] * tint, 0, 255), np.uint8)
+        self._sheet = np.dstack([colour, np.asarray((1 - share) * 255, np.uint8)])
 
     def draw(self, picture: Picture, camera: Camera, t: float) -> None:
         height, width = picture.shape[:2]
@@ -178,18 +178,15 @@ class Haze:
         top, bottom = max(0, math.floor(first[1])), min(height, math.ceil(last[1]))
         if bottom - top < 4:
             return
-        rows, columns = self._clear.shape
+        rows, columns = self._sheet.shape[:2]
         scale_y = rows / (last[1] - first[1])
         # 3.2 units of mist from end to end; it swings back at the ends.
         scale_x = columns / (3.2 * height)
         left = columns / 2 - width / 2 * scale_x + (camera.x * self._depth - self._speed * t) * height * scale_x
         matrix = np.array([[scale_x, 0, left], [0, scale_y, (top - first[1]) * scale_y]], np.float32)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        size, region = (width, bottom - top), picture[top:bottom]
-        clear = cv2.warpAffine(self._clear, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
-        tone = cv2.warpAffine(self._colour, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
-        cv2.multiply(region, cv2.cvtColor(clear, cv2.COLOR_GRAY2BGR), dst=region, scale=1 / 255)
-        cv2.add(region, tone, dst=region)
+        moved = cv2.warpAffine(self._sheet, matrix, (width, bottom - top), flags=flags, borderMode=cv2.BORDER_REFLECT)
+        lay(picture[top:bottom], np.asarray(moved, np.uint8))
 
 
 def ellipse_shadow(x: float, y: float, half: float) -> Points:

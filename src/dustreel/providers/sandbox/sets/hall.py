@@ -53,8 +53,8 @@ class Hall:
                 shapes = [*shapes, _arm(x, y + 1.5 * nod, size, phase, beat)]
             for shape in shapes:
                 pixels = camera.see(shape, _DEPTH, shrunk=1 / SHRINK) - (0, top / SHRINK)
-                cv2.fillPoly(rims, [np.round((pixels - (0, height * 0.006 / SHRINK)) * 32).astype(np.int32)], (255,), cv2.LINE_AA, 5)
-                cv2.fillPoly(heads, [np.round(pixels * 32).astype(np.int32)], (255,), cv2.LINE_AA, 5)
+                cv2.fillPoly(rims, [np.round((pixels - (0, height * 0.006 / SHRINK)) * 32).astype(np.int32)], (255,), cv2.LINE_8, 5)
+                cv2.fillPoly(heads, [np.round(pixels * 32).astype(np.int32)], (255,), cv2.LINE_8, 5)
         rims = np.asarray(cv2.subtract(rims, heads), np.uint8)
         blur, band = height * 0.0052 / SHRINK, picture[top:]
         size_of_band = (width, height - top)

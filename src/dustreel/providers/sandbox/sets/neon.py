@@ -39,7 +39,7 @@ class Neon:
             cv2.addWeighted(cv2.addWeighted(near, part * 0.85 / 255, far, part * 0.75 / 255, 0), 1.0, edge, white * 0.95 / 255, 0)
             for part, white in zip((float(part) for part in tint), (255.0, 225.0, 232.0), strict=True)
         ]
-        self._lit: Picture = np.asarray(cv2.merge(lit), np.uint8)
+        self._lit: Picture = np.asarray(cv2.merge([*lit, edge]), np.uint8)
 
     def burning(self, t: float) -> float:
         """How bright, 0 to 1."""

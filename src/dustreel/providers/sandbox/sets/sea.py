@@ -69,7 +69,7 @@ def _islands(shot: Shot, light: Light, rng: np.random.Generator) -> Plate:
         hump = np.clip(1 - np.abs(x - side * middle * min(1.0, shot.aspect / 1.5)) / half, 0, 1) ** 0.8
         y = _LINE + 0.002 + (y - height * 0.25) * hump
         tint = lit(light, colour("#4c6272") if number else colour("#7088a0"), near)
-        ground.ridge(canvas, x, np.minimum(y, _LINE + 0.002), tint, mix(tint, light.shine, 0.30), width=0.0018)
+        ground.ridge(canvas, x, np.minimum(y, _LINE + 0.002), tint, mix(tint, light.shine, 0.30), width=0.0018, bottom=_LINE + 0.02)
     return Plate(canvas, 0.26)
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from dustreel.providers.sandbox.engine.port import Light
-from dustreel.providers.sandbox.kit import Camera, Picture, Plane, colour, mix, stroke
+from dustreel.providers.sandbox.kit import Camera, Picture, Plane, colour, mix, spared, stroke
 from dustreel.providers.sandbox.scene import Shot
 from dustreel.providers.sandbox.sets.canvas import MARGIN_X, MARGIN_Y
 from dustreel.providers.sandbox.sets.clouds import Deck
@@ -15,8 +15,8 @@ from dustreel.providers.sandbox.sets.light import sun_is_seen
 from dustreel.providers.sandbox.storyboard import Hour, Storyboard, Weather
 
 DEPTH = 0.12
-# Clouds drift on even where the camera doesn't move.
-_ROWS = 340
+# The small sky's, whatever the picture's size.
+_ROWS = 280
 _STARS, _MANY_STARS = 240, 620
 _FLASH_SECONDS = 1.1
 
@@ -30,7 +30,7 @@ class Sky:
         self._unit = shot.height * self._scale
         self._width = math.ceil(shot.width * self._scale)
         self._seen = sun_is_seen(storyboard)
-        self._backdrop = self._painted(storyboard, rng)
+        self._backdrop = spared(self._painted(storyboard, rng))
         self._deck = Deck(shot, storyboard, light, rng, self._unit)
         self._small: Picture = np.empty((math.ceil(self._unit), self._width, 3), np.uint8)
         self._stars = _scattered(storyboard, rng) if light.dark or storyboard.hour is Hour.DUSK else None
@@ -48,13 +48,13 @@ class Sky:
         top = self._backdrop.shape[0] / 2 - self._unit / 2 / zoom + camera.y * DEPTH * self._unit
         matrix = np.array([[1 / zoom, 0, left], [0, 1 / zoom, top]], np.float32)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(self._backdrop, matrix, (small.shape[1], small.shape[0]), dst=small, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        moved = cv2.warpAffine(self._backdrop, matrix, (small.shape[1], small.shape[0]), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB, dst=small)
         flash = self._flash(t)
         self._deck.draw(small, camera, t, flash)
         # Whole rows of the small picture, so that enlarging keeps its scale.
-        whole = cv2.resize(small, (width, max(1, round(small.shape[0] / self._scale))), interpolation=cv2.INTER_LINEAR)
-        count = min(whole.shape[0], height)
-        picture[:count] = whole[:count]
+        count = min(round(small.shape[0] / self._scale), height)
+        cv2.resize(small, (width, count), dst=picture[:count], interpolation=cv2.INTER_LINEAR)
         if self._stars is not None:
             self._draw_stars(picture, camera, t, rows)
         if self._body is not None:
@@ -107,7 +107,8 @@ class Sky:
                 cx, cy, r = rng.uniform(-0.6, 0.6), rng.uniform(-0.6, 0.6), rng.uniform(0.12, 0.34)
                 seas += np.exp(-(((x - cx) / r) ** 2 + ((y - cy) / r) ** 2)) * 0.5
             body = body * (1 - 0.26 * np.clip(seas, 0, 1)) * np.clip(1.02 - 0.12 * (x + y), 0.7, 1)
-        return np.asarray(np.clip(halo + body[..., None] * (tone - halo), 0, 255), np.uint8)
+        dark = halo[..., :3].astype(np.float32)
+        return spared(np.asarray(np.clip(dark + body[..., None] * (tone - dark), 0, 255), np.uint8))
 
     def _draw_stars(self, picture: Picture, camera: Camera, t: float, rows: int) -> None:
         assert self._stars is not None

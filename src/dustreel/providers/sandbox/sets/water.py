@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from dustreel.providers.sandbox.engine.port import Light
-from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Plane, clouds
+from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Plane, clouds, spared
 from dustreel.providers.sandbox.scene import Shot
 
 _ROWS = 340
@@ -66,6 +66,7 @@ class Water:
         map_x += self._from_x[:rows]
         map_y += self._from_y[:rows]
         water = cv2.remap(mirror, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        water = cv2.cvtColor(water, cv2.COLOR_RGBA2RGB)
         cv2.multiply(water, self._kept[:rows], dst=water, scale=1 / 255)
         cv2.add(water, self._deep[:rows], dst=water)
         self._glitter(water, camera, rows, t)
@@ -77,7 +78,7 @@ class Water:
         above = picture[max(0, top - round(rows / self._scale)) : top]
         small = cv2.resize(above, (self._columns, max(1, round(above.shape[0] * self._scale))), interpolation=cv2.INTER_LINEAR)
         cv2.flip(small, 0, dst=small)
-        return np.asarray(small, np.uint8)
+        return spared(np.asarray(small, np.uint8))
 
     def _glitter(self, water: Picture, camera: Camera, rows: int, t: float) -> None:
         spark = _at(self._spark, rows, t, 3.1)
