@@ -184,14 +184,21 @@ def _drawing(name: str, table: Mapping[str, Any], whole: Mapping[str, Any]) -> D
 
 
 def _joints(table: Mapping[str, str]) -> tuple[tuple[Joint, ...], dict[str, int]]:
-    """`name = "x,y"` or `name = "parent x,y"`; parents come first. All hang on a root at (0, 0)."""
+    """`name = "x,y"` or `name = "parent x,y"`, in any order; all hang on a root at (0, 0)."""
     joints = [Joint(_ROOT, -1, 0.0, 0.0)]
     index = {_ROOT: 0}
-    for name, text in table.items():
-        *parent, point = text.split()
-        x, y = map(float, point.split(","))
-        index[name] = len(joints)
-        joints.append(Joint(name, index[parent[0]] if parent else 0, x, y))
+
+    def add(name: str) -> int:
+        if name not in index:
+            *parent, point = table[name].split()
+            above = add(parent[0]) if parent else 0
+            x, y = map(float, point.split(","))
+            index[name] = len(joints)
+            joints.append(Joint(name, above, x, y))
+        return index[name]
+
+    for name in table:
+        add(name)
     return tuple(joints), index
 
 

@@ -57,7 +57,7 @@ class Figure:
         where = self._held(pose, root, acting)
         self._grasp(pose, root, where, acting)
         shapes = _drawn(pose, root, of_prop=False)
-        extra = _drawn(_prop_pose(prop, acting), where, of_prop=True)
+        extra = _drawn(_prop_pose(prop, acting, where[4]), where, of_prop=True)
         at = _hold_at(pose.drawing, len(shapes)) if prop.marks.get("held") else 0
         return shapes[:at] + extra + shapes[at:]
 
@@ -70,6 +70,8 @@ class Figure:
             dx, dy, size = marks["held"]
             return (size, 0.0, 0.0, size, x + dx, y + dy)
         x, y = marks.get("beside", (40.0, 0.0))
+        if "seat" in marks and "near" in marks and pose.has("shoulder_near"):
+            x = _within_reach(pose, root, marks["near"]) - marks["near"][0]
         bounce = marks.get("bounce", (0.0,))[0]
         return (1.0, 0.0, 0.0, 1.0, x, y - bounce * abs(math.sin(math.pi * acting.beat)))
 
@@ -84,6 +86,14 @@ class Figure:
             lift = max(0.0, wave(acting.beat, rate, phase))
             spot = moved(where, x + across * wave(acting.beat, rate * 0.25, phase), y - down * lift)
             pose.reach(f"shoulder_{side}", f"elbow_{side}", f"hand_{side}", (spot[0] - root[4], spot[1] - root[5]))
+
+
+def _within_reach(pose: Pose, root: Matrix, touch: tuple[float, ...]) -> float:
+    """How far ahead a hand comes at a height, with the elbow a little bent."""
+    shoulder = moved(root, *pose.where("shoulder_near"))
+    upper, lower, end = (pose.rest(f"{part}_near") for part in ("shoulder", "elbow", "hand"))
+    arm = 0.90 * (math.dist(upper, lower) + math.dist(lower, end))
+    return shoulder[0] + math.sqrt(max(arm**2 - (touch[1] - shoulder[1]) ** 2, 0.2 * arm**2))
 
 
 def _with_seat(acting: Acting, seat: float | None) -> Acting:
@@ -101,8 +111,10 @@ def _hold_at(drawing: Drawing, shapes: int) -> int:
     return shapes if first is None else first + shapes - len(drawing.shapes)
 
 
-def _prop_pose(prop: Drawing, acting: Acting) -> Pose:
+def _prop_pose(prop: Drawing, acting: Acting, ahead: float) -> Pose:
+    """`ahead`: how far the prop stands before its player, who sits on its stool."""
     pose = Pose(prop, acting.t)
+    pose.shift("stool", -ahead, 0)
     for number, name in enumerate(pose.series("key")):
         pose.shift(name, 0, 0.7 * max(0.0, wave(acting.beat, 0.5, number * 0.37)))
     for number, name in enumerate(pose.series("flame")):
@@ -110,6 +122,9 @@ def _prop_pose(prop: Drawing, acting: Acting) -> Pose:
     for name in pose.series("spoon"):
         pose.turn(name, 0.25 * wave(acting.beat, 0.5))
     pose.turn("ball", acting.t * 2.5)
+    if "bow" in prop.marks:
+        x, y, across, down, rate = prop.marks["near"]
+        pose.shift("bow1", x + across * wave(acting.beat, rate * 0.25), y - down * max(0.0, wave(acting.beat, rate)))
     return pose
 
 

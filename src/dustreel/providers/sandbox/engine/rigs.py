@@ -49,9 +49,11 @@ def flyer(pose: Pose, acting: Acting) -> None:
     # Now and then it glides.
     effort = 0.45 + 0.55 * min(max(0.5 + 1.6 * wave(acting.t, 0.13, acting.phase), 0.0), 1.0)
     beat = acting.t * rate + acting.phase
-    for side, lag in (("near", 0.0), ("far", 0.03)):
-        pose.turn(f"wing_{side}", sweep * effort * wave(beat, 1, -lag) - 0.1)
-        pose.turn(f"tip_{side}", 0.75 * sweep * effort * wave(beat, 1, -0.17 - lag))
+    # Wings that are spread to both sides mirror one another.
+    far = -1.0 if "spread" in pose.drawing.marks else 1.0
+    for side, lag, way in (("near", 0.0, 1.0), ("far", 0.03, far)):
+        pose.turn(f"wing_{side}", way * (sweep * effort * wave(beat, 1, -lag) - 0.1))
+        pose.turn(f"tip_{side}", way * 0.75 * sweep * effort * wave(beat, 1, -0.17 - lag))
         pose.stretch(f"fold_{side}", 1.0, 0.25 + 0.75 * abs(wave(beat, 0.5, lag)))
     pose.shift("body", 0, 3.5 * effort * wave(beat, 1, 0.27))
     pose.turn("body", 0.04 * wave(beat, 1, 0.1) + 0.03 * wave(acting.t, 0.2))
