@@ -1,5 +1,7 @@
 """Clouds: heaped ones with lit heads and flat feet in fair weather, a torn deck in foul."""
 
+import math
+
 import cv2
 import numpy as np
 
@@ -56,38 +58,43 @@ class Deck:
             middle = -across + 2 * across * ((number + rng.uniform(0.1, 0.9)) / count)
             foot = float(rng.uniform(-0.30, 0.06))
             size = float(rng.uniform(0.55, 1.15)) * (0.35 + 1.1 * np.clip(0.16 - foot, 0, 0.46) / 0.46) * (1.25 if many else 1.0)
-            self._heap(cover, bright, middle, foot, size, rng)
+            _heap(cover, bright, self._unit, middle, foot, size, rng)
         wisps = clouds(self._rows, self._columns, rng, octaves=5, cells=2, stretch=0.9)
         streaks = np.clip(wisps - 0.52, 0, 1) * 1.5 * np.exp(-(((y + 0.28) / 0.26) ** 2)) * (0.8 if many else 0.5)
         total = np.maximum(cover, streaks)
         shade = np.where(cover > 0.02, bright / np.maximum(cover, 0.02), 0.85)
         return np.asarray(np.clip(total, 0, 1), np.float32), np.asarray(np.maximum(shade, 0.85 * (streaks > cover)), np.float32)
 
-    def _heap(self, cover: Plane, bright: Plane, middle: float, foot: float, size: float, rng: np.random.Generator) -> None:
-        """Balls on a line, the largest in the middle, each lit from above."""
-        half = 0.17 * size
-        for ball in range(13):
-            share = ball / 12 * 2 - 1
-            radius = (0.030 + 0.052 * (1 - share * share)) * size * rng.uniform(0.75, 1.15)
-            cx, cy = middle + share * half + rng.normal(0, 0.01), foot - radius * rng.uniform(0.25, 0.9) * (1.25 - abs(share))
-            self._ball(cover, bright, cx, cy, radius, foot)
 
-    def _ball(self, cover: Plane, bright: Plane, cx: float, cy: float, radius: float, foot: float) -> None:
-        unit, rows, columns = self._unit, *cover.shape
-        px, py, reach = cx * unit + columns / 2, cy * unit + rows / 2, radius * unit * 1.15
-        x0, x1, y0, y1 = int(px - reach), int(px + reach) + 2, int(py - reach), int(py + reach) + 2
-        x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, columns), min(y1, rows)
-        if x1 <= x0 or y1 <= y0:
-            return
-        dx = (np.arange(x0, x1, dtype=np.float32)[None] - px) / (radius * unit)
-        dy = (np.arange(y0, y1, dtype=np.float32)[:, None] - py) / (radius * unit)
-        inside = np.clip((1 - np.hypot(dx, dy)) * 3.2 + 0.2, 0, 1)
-        flat = np.clip((foot - (np.arange(y0, y1, dtype=np.float32)[:, None] - rows / 2) / unit) * 42 + 0.5, 0, 1)
-        share = (inside * flat * 0.96).astype(np.float32)
-        lit = np.clip(0.62 - 0.45 * dy - 0.10 * dx, 0.05, 1)
-        region, tone = cover[y0:y1, x0:x1], bright[y0:y1, x0:x1]
-        tone[...] = tone * (1 - share) + lit * share
-        region[...] = region + share * (1 - region)
+def _heap(cover: Plane, bright: Plane, unit: float, middle: float, foot: float, size: float, rng: np.random.Generator) -> None:
+    """Balls on a line, the largest in the middle, each lit from above."""
+    half = 0.17 * size
+    for number in range(13):
+        share = number / 12 * 2 - 1
+        radius = (0.030 + 0.052 * (1 - share * share)) * size * rng.uniform(0.75, 1.15)
+        cx, cy = middle + share * half + rng.normal(0, 0.01), foot - radius * rng.uniform(0.25, 0.9) * (1.25 - abs(share))
+        rows, columns = cover.shape
+        ball(cover, bright, cx * unit + columns / 2, cy * unit + rows / 2, radius * unit, foot * unit + rows / 2)
+
+
+def ball(cover: Plane, bright: Plane, x: float, y: float, radius: float, foot: float = math.inf) -> None:
+    """A soft ball, lit from above, in pixels; cut flat at its `foot`."""
+    rows, columns = cover.shape
+    reach = radius * 1.15
+    x0, y0 = max(int(x - reach), 0), max(int(y - reach), 0)
+    x1, y1 = min(int(x + reach) + 2, columns), min(int(y + reach) + 2, rows)
+    if x1 <= x0 or y1 <= y0:
+        return
+    across = (np.arange(x0, x1, dtype=np.float32)[None] - x) / radius
+    down = np.arange(y0, y1, dtype=np.float32)[:, None]
+    dy = (down - y) / radius
+    inside = np.clip((1 - np.hypot(across, dy)) * 3.2 + 0.2, 0, 1)
+    flat = np.clip((foot - down) * 0.15 + 0.5, 0, 1)
+    share = (inside * flat * 0.96).astype(np.float32)
+    lit = np.clip(0.62 - 0.45 * dy - 0.10 * across, 0.05, 1)
+    region, tone = cover[y0:y1, x0:x1], bright[y0:y1, x0:x1]
+    tone[...] = tone * (1 - share) + lit * share
+    region[...] = region + share * (1 - region)
 
 
 def _torn(rows: int, columns: int, y: Plane, aspect: float, rng: np.random.Generator) -> tuple[Plane, Plane]:
