@@ -10,8 +10,12 @@ import cv2
 from dustreel.base.workplace import Tell, serve
 from dustreel.providers.sandbox.director import direct
 from dustreel.providers.sandbox.encode import Encoder
-from dustreel.providers.sandbox.picture import Animate, open_picture
+from dustreel.providers.sandbox.engine.compose import compose
 from dustreel.providers.sandbox.scene import Scene, Shot
+from dustreel.providers.sandbox.sound import score
+from dustreel.providers.sandbox.still import Still, open_picture
+from dustreel.providers.sandbox.still.wishes import retold
+from dustreel.providers.sandbox.storyboard import Storyboard
 
 FPS = 24
 # A draft is one drawing; fewer frames of it are made and checked faster.
@@ -31,15 +35,26 @@ def handle(work: Mapping[str, Any], data: bytes, tell: Tell) -> tuple[Mapping[st
         prompt=work["prompt"],
         camera_fixed=work["camera_fixed"],
     )
-    scene: Scene = direct(shot) if work["picture"] is None else Animate(shot, open_picture(Path(work["picture"])))
-    with Encoder(Path(work["into"]), shot.width, shot.height, shot.fps, draft=draft) as encoder:
+    storyboard, scene = _prepare(shot, None if work["picture"] is None else Path(work["picture"]))
+    sound = None if work["silent"] else lambda: score(storyboard, shot.seconds)
+    with Encoder(Path(work["into"]), shot.width, shot.height, shot.fps, draft=draft, sound=sound) as encoder:
         frames = shot.seconds * shot.fps
-        still = scene.frame(shot.seconds * DRAFT_MOMENT) if draft else None
+        if draft:
+            encoder.write(scene.frame(shot.seconds * DRAFT_MOMENT), frames)
+            return {}, b""
         for number in range(frames):
-            encoder.write(scene.frame(number / shot.fps) if still is None else still)
+            encoder.write(scene.frame(number / shot.fps))
             if number % (shot.fps // 4) == 0:
                 tell({"share": number / frames})
     return {}, b""
+
+
+def _prepare(shot: Shot, picture: Path | None) -> tuple[Storyboard, Scene]:
+    storyboard = direct(shot.prompt, seconds=shot.seconds, camera_fixed=shot.camera_fixed)
+    if picture is None:
+        return storyboard, compose(shot, storyboard)
+    storyboard = retold(storyboard, shot.prompt)
+    return storyboard, Still(shot, open_picture(picture, shot.width, shot.height), storyboard)
 
 
 if __name__ == "__main__":

@@ -187,6 +187,8 @@ def _seat(pose: Pose, acting: Acting) -> None:
     hip = -pose.rest("hip_near")[1]
     seat = acting.seat if acting.seat is not None else 7.0
     pose.shift("body", -6, hip - seat)
+    # A skirt or a coat's tails lie on the seat.
+    pose.stretch("cloth2", 1.1, 0.62 if acting.seat else 0.42)
     for side, phase in _SIDES:
         ahead = 26 + 5 * phase if acting.seat else 34 + 6 * phase
         x = pose.rest(f"hip_{side}")[0] - 6 + ahead

@@ -50,7 +50,8 @@ class Figure:
         root: Matrix = _STILL
         if seat is not None and "perch" in pose.drawing.marks:
             # Drawn sitting, so it only needs to be lifted.
-            root = (1.0, 0.0, 0.0, 1.0, 0.0, -seat)
+            size = pose.drawing.marks["perch"][0]
+            root = (size, 0.0, 0.0, size, 0.0, -seat)
             pose.turn("tail1", pose.drawing.marks.get("hang", (0.0,))[0])
         if prop is None:
             return _drawn(pose, root, of_prop=False)
@@ -85,14 +86,14 @@ class Figure:
             x, y, across, down, rate = touch
             lift = max(0.0, wave(acting.beat, rate, phase))
             spot = moved(where, x + across * wave(acting.beat, rate * 0.25, phase), y - down * lift)
-            pose.reach(f"shoulder_{side}", f"elbow_{side}", f"hand_{side}", (spot[0] - root[4], spot[1] - root[5]))
+            pose.reach(f"shoulder_{side}", f"elbow_{side}", f"hand_{side}", ((spot[0] - root[4]) / root[0], (spot[1] - root[5]) / root[0]))
 
 
 def _within_reach(pose: Pose, root: Matrix, touch: tuple[float, ...]) -> float:
     """How far ahead a hand comes at a height, with the elbow a little bent."""
     shoulder = moved(root, *pose.where("shoulder_near"))
     upper, lower, end = (pose.rest(f"{part}_near") for part in ("shoulder", "elbow", "hand"))
-    arm = 0.90 * (math.dist(upper, lower) + math.dist(lower, end))
+    arm = 0.90 * root[0] * (math.dist(upper, lower) + math.dist(lower, end))
     return shoulder[0] + math.sqrt(max(arm**2 - (touch[1] - shoulder[1]) ** 2, 0.2 * arm**2))
 
 
