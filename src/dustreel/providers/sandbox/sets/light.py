@@ -46,6 +46,11 @@ def light_of(shot: Shot, storyboard: Storyboard) -> Light:
     return _in_palette(light, storyboard.palette)
 
 
+def light_outside(shot: Shot, storyboard: Storyboard) -> Light:
+    """What is seen through a room's window."""
+    return light_of(shot, replace(storyboard, place=Place.FIELD, palette=()))
+
+
 def lit(light: Light, albedo: Colour, near: float = 1.0, shade: float = 0.0) -> Colour:
     """What something of a colour looks like in this light; far things fade into the haze, things in shade turn to the fill."""
     lamp = mix(light.key, light.fill, (0.45 if light.dark else 0.25) + 0.45 * shade) / 255.0

@@ -46,7 +46,7 @@ def _peaks(shot: Shot, light: Light, rng: np.random.Generator, base: float, rugg
     for left, top, right in _summits(x, y):
         _face(canvas, rng, x, y, left, top, right, side, bright, base + 0.16)
         _snow(canvas, rng, x, y, left, top, right, side, snow, blue)
-    canvas.grain(rng, 0.03)
+    canvas.grain(rng, 0.014)
     across, down = canvas.grid()
     fade = np.clip((down - base + 0.06) / 0.16, 0, 1) * 0.75
     canvas.tint(np.asarray(fade, np.float32), mix(light.haze, light.horizon, 0.3))

@@ -20,7 +20,7 @@ from dustreel.providers.sandbox.storyboard import Storyboard
 _BASE = 0.245
 _WALLS = ("#c98f6a", "#9fb0a0", "#d8c08a", "#b0889a", "#8fa4bc", "#c4a494")
 _CLOTHS = ("#b8413c", "#2f6f6a", "#d09a3c", "#4a5a9a", "#8a3f6a")
-_NAMES = ("CAFÉ", "BOOKS", "BAKERY", "FLOWERS", "MUSIC", "TEA", "CINEMA")
+_NAMES = ("COFFEE", "BOOKS", "BAKERY", "FLOWERS", "MUSIC", "TEA", "CINEMA")
 _DEPTH = 0.66
 
 
@@ -85,7 +85,7 @@ def _houses(shot: Shot, light: Light, rng: np.random.Generator, burning: bool) -
         else:
             _sign(canvas, light, name, middle, -0.012, wide)
         x, number = x + wide, number + 1
-    canvas.grain(rng, 0.045)
+    canvas.grain(rng, 0.02)
     across, down = canvas.grid()
     canvas.tint(np.asarray(np.clip((-0.12 - down) / 0.5, 0, 1) * (0.5 if burning else 0.12), np.float32), light.ink)
     return Plate(canvas, _DEPTH), windows, panes, names
