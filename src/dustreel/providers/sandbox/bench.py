@@ -1,6 +1,7 @@
 """`python -m dustreel.providers.sandbox.bench`: the process that draws and encodes."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ from dustreel.providers.sandbox.encode import Encoder
 from dustreel.providers.sandbox.engine.compose import compose
 from dustreel.providers.sandbox.scene import Scene, Shot
 from dustreel.providers.sandbox.sound import score
-from dustreel.providers.sandbox.still import Still, open_picture
-from dustreel.providers.sandbox.still.wishes import retold
+from dustreel.providers.sandbox.still import Still, open_picture, retold
 from dustreel.providers.sandbox.storyboard import Storyboard
 
 FPS = 24
@@ -35,9 +35,14 @@ def handle(work: Mapping[str, Any], data: bytes, tell: Tell) -> tuple[Mapping[st
         prompt=work["prompt"],
         camera_fixed=work["camera_fixed"],
     )
-    storyboard, scene = _prepare(shot, None if work["picture"] is None else Path(work["picture"]))
-    sound = None if work["silent"] else lambda: score(storyboard, shot.seconds)
+    picture = None if work["picture"] is None else Path(work["picture"])
+    storyboard = direct(shot.prompt, seconds=shot.seconds, camera_fixed=shot.camera_fixed)
+    if picture is not None:
+        storyboard = retold(storyboard, shot.prompt)
+    sound = None if draft or work["silent"] else partial(score, storyboard, shot.seconds)
+    # Opened before anything is drawn: the sound is made meanwhile.
     with Encoder(Path(work["into"]), shot.width, shot.height, shot.fps, draft=draft, sound=sound) as encoder:
+        scene = _scene(shot, storyboard, picture)
         frames = shot.seconds * shot.fps
         if draft:
             encoder.write(scene.frame(shot.seconds * DRAFT_MOMENT), frames)
@@ -49,12 +54,10 @@ def handle(work: Mapping[str, Any], data: bytes, tell: Tell) -> tuple[Mapping[st
     return {}, b""
 
 
-def _prepare(shot: Shot, picture: Path | None) -> tuple[Storyboard, Scene]:
-    storyboard = direct(shot.prompt, seconds=shot.seconds, camera_fixed=shot.camera_fixed)
+def _scene(shot: Shot, storyboard: Storyboard, picture: Path | None) -> Scene:
     if picture is None:
-        return storyboard, compose(shot, storyboard)
-    storyboard = retold(storyboard, shot.prompt)
-    return storyboard, Still(shot, open_picture(picture, shot.width, shot.height), storyboard)
+        return compose(shot, storyboard)
+    return Still(shot, open_picture(picture, shot.width, shot.height), storyboard)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Encoder:
     def __init__(
         self, path: Path, width: int, height: int, fps: int, *, draft: bool = False, sound: Callable[[], Sound] | None = None
     ) -> None:
-        """`sound` is called in the encoder's thread, while the first frames are being drawn."""
+        """`sound` is called in the encoder's thread, while the first frame is being drawn."""
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
         self._container.metadata["comment"] = COMMENT
         self._container.metadata["title"] = "Dustreel sandbox animatic"
@@ -93,6 +93,11 @@ class Encoder:
         self._container.close()
 
     def _encode_all(self) -> None:
+        if self._track is not None:
+            try:
+                self._track.make()
+            except BaseException as error:  # told to whoever writes next
+                self._failed = error
         while (written := self._waiting.get()) is not None:
             frame, times = written
             if self._failed is None:
@@ -125,11 +130,14 @@ class _Track:
         self._stream.bit_rate = SOUND_BITS
         # A third of the default's time; what it loses is not heard in soft sounds.
         self._stream.codec_context.options = {"aac_coder": "fast"}
-        self._packets: deque[av.Packet[Any]] | None = None
+        self._packets: deque[av.Packet[Any]] = deque()
+
+    def make(self) -> None:
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(self._sound(), np.float32), format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
+        self._packets.extend([*self._stream.encode(frame), *self._stream.encode()])
 
     def until(self, second: float) -> "list[av.Packet[Any]]":
-        if self._packets is None:
-            self._packets = deque(self._encode())
         found = []
         while self._packets and (self._packets[0].pts or 0) <= second * SOUND_RATE:
             found.append(self._packets.popleft())
@@ -137,11 +145,6 @@ class _Track:
 
     def rest(self) -> "list[av.Packet[Any]]":
         return self.until(float("inf"))
-
-    def _encode(self) -> "list[av.Packet[Any]]":
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(self._sound(), np.float32), format="fltp", layout="stereo")
-        frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
-        return [*self._stream.encode(frame), *self._stream.encode()]
 
 
 class _Planes:
