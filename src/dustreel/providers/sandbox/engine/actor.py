@@ -16,6 +16,8 @@ from dustreel.providers.sandbox.storyboard import Action
 
 # How dark the shadow is under what touches the ground.
 _CONTACT = 0.62
+# However dark a place is, its light makes at least this of white on those whom the video is about.
+_SEEN_BY = 172.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Actor:
     """Faces left."""
     phase: float = 0.0
     grounded: bool = True
+    plain: bool = False
+    """One of many: lit more simply."""
     centre: float = 0.0
     """Of the figure with its prop, in the drawing's units: this stands on the spot."""
     fixed: float = 0.0
@@ -71,6 +75,7 @@ class Actor:
 
     def under(self, light: Light) -> "Actor":
         shade = mix(light.fill, light.key, 0.72)
+        shade = shade * max(1.0, _SEEN_BY / float(shade.mean()))
         far = min(max((1.0 - self.spot.depth) * 0.55, 0.0), 0.6)
         for own, lit in ((self.own, self._lit), (self.own_prop, self._lit_prop)):
             for name, ink in lit_inks(own, shade, light.ink, light.exposure).items():
@@ -85,40 +90,48 @@ class Actor:
     def draw(self, picture: Picture, camera: Camera, clock: Clock, light: Light, layer: Layer) -> None:
         outlines = self.figure.outlines(self._acting(clock))
         x, y = self.place(clock)
-        unit = self.height * UNIT
-        shapes = [self._seen(outline, camera, x, y, unit) for outline in outlines]
-        solid = [shape for outline, shape in zip(outlines, shapes, strict=True) if outline.opacity == 1.0 and len(shape)]
-        pixels = camera.scale(self.spot.depth)
-        inks = self._inks(outlines)
-        for outline, shape, ink in zip(outlines, shapes, inks, strict=True):
-            if outline.opacity < 1.0:
-                puff(picture, shape, ink, outline.opacity)
-        frame = layer.frame_of(solid)
+        solid = [outline for outline in outlines if outline.opacity == 1.0]
+        self._draw_puffs(picture, camera, outlines, x, y)
+        shapes = self._seen(np.concatenate([outline.points for outline in solid]), camera, x, y)
+        frame = layer.frame_of(shapes)
         if frame is None:
             return
+        unit = self.height * UNIT * camera.scale(self.spot.depth)
         if self.grounded and self.spot.mirrored < 0.9:
-            self._shade(picture, camera, light, solid, y)
-        layer.fill(frame, outlines, shapes, inks, unit * pixels)
-        aim = _aim(light, x, y - self.height / 2)
-        size = min(self.height * pixels, float(picture.shape[0]))
-        layer.light(frame, light, aim, size, 1.0 - 0.6 * light.exposure)
+            self._shade(picture, camera, light, shapes, y)
+        layer.fill(frame, solid, shapes, self._inks(solid), unit)
+        size = min(100 * unit, float(picture.shape[0]))
+        layer.light(frame, light, _aim(light, x, y - self.height / 2), size, 1.0 - 0.6 * light.exposure, plain=self.plain)
         if self.spot.mirrored > 0.02:
             (foot,) = camera.see([(x, y)], self.spot.depth)
             layer.mirror(frame, picture, float(foot[1]), 0.62 * self.spot.mirrored, clock.t)
         layer.lay(frame, picture)
+        self._draw_halos(picture, light, solid, shapes, unit)
+
+    def _draw_puffs(self, picture: Picture, camera: Camera, outlines: Sequence[Outline], x: float, y: float) -> None:
+        for outline in outlines:
+            if outline.opacity < 1.0:
+                lit = self._lit_prop if outline.of_prop else self._lit
+                puff(picture, self._seen(outline.points, camera, x, y), lit[outline.tint], outline.opacity)
+
+    def _draw_halos(self, picture: Picture, light: Light, outlines: Sequence[Outline], shapes: Points, unit: float) -> None:
         strength = 0.55 if light.dark else 0.28 * (1 - light.exposure)
-        for outline, shape in zip(outlines, shapes, strict=True):
+        start = 0
+        for outline in outlines:
+            end = start + len(outline.points)
             if outline.halo and strength > 0.05:
                 own = self.own_prop if outline.of_prop else self.own
-                halo(picture, shape, own[outline.tint], outline.halo * unit * pixels, strength)
+                halo(picture, shapes[start:end], own[outline.tint], outline.halo * unit, strength)
+            start = end
 
     def _acting(self, clock: Clock) -> Acting:
         pace = math.hypot(self.path.ahead, self.path.up) / (self.height * UNIT)
         return Acting(self.action, clock.t + self.phase * 1.7, clock.beat, pace, self.phase)
 
-    def _seen(self, outline: Outline, camera: Camera, x: float, y: float, unit: float) -> Points:
-        points = (outline.points - (self.centre, self.fixed)) * ((-unit if self.left else unit), unit) + (x, y)
-        return camera.see(points, self.spot.depth)
+    def _seen(self, points: Points, camera: Camera, x: float, y: float) -> Points:
+        unit = self.height * UNIT
+        placed = (points - (self.centre, self.fixed)) * ((-unit if self.left else unit), unit) + (x, y)
+        return camera.see(placed, self.spot.depth)
 
     def _inks(self, outlines: Sequence[Outline]) -> list[Colour]:
         body = inks_of([one for one in outlines if not one.of_prop], self._lit, self.own)
@@ -126,10 +139,9 @@ class Actor:
         bodies, props = iter(body), iter(held)
         return [next(props) if outline.of_prop else next(bodies) for outline in outlines]
 
-    def _shade(self, picture: Picture, camera: Camera, light: Light, shapes: Sequence[Points], y: float) -> None:
+    def _shade(self, picture: Picture, camera: Camera, light: Light, shapes: Points, y: float) -> None:
         """Smaller and fainter the higher the figure is above the ground."""
-        low = np.min([shape.min(0) for shape in shapes], axis=0)
-        high = np.max([shape.max(0) for shape in shapes], axis=0)
+        low, high = shapes.min(0), shapes.max(0)
         (ground,) = camera.see([(0.0, y)], self.spot.depth)
         gap = max(0.0, float(ground[1] - high[1])) / max(1.0, float(high[1] - low[1]))
         across = float(high[0] - low[0]) * 0.56 * (1 - 0.5 * min(gap * 2, 1.0))

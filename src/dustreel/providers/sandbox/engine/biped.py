@@ -219,7 +219,7 @@ def _play(pose: Pose, acting: Acting) -> None:
 def _float(pose: Pose, acting: Acting) -> None:
     """Weightless: limbs adrift, the whole turning slowly."""
     t = acting.t
-    pose.turn("root", 0.16 * wave(t, 0.09, acting.phase) + (1.15 if acting.action in (Action.SWIM, Action.FLY) else 0.0))
+    pose.turn("root", 0.20 * wave(t, 0.09, acting.phase) + (1.1 if acting.action is Action.SWIM else 0.45))
     pose.turn("torso", 0.06 * wave(t, 0.15))
     for side, phase in _SIDES:
         pose.turn(f"shoulder_{side}", -0.7 + 0.3 * wave(t, 0.17, phase) - (0.5 if side == "near" else 0.0))

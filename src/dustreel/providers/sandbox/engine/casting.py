@@ -15,11 +15,13 @@ from dustreel.providers.sandbox.scene import Shot
 from dustreel.providers.sandbox.storyboard import Action, Place, Role, Storyboard
 
 # Whoever a prompt names must be seen: sizes in the picture lie between these, whatever sizes in the world do.
-_LEAST, _MOST = 0.20, 0.56
+_LEAST, _MOST = 0.25, 0.56
 # One alone may fill more of the picture.
-_LEAST_ALONE = 0.31
+_LEAST_ALONE = 0.38
 # How much of the picture's width all actors together take at most.
 _SPREAD = 0.84
+# More than so many are a crowd.
+_FEW = 4
 # Lengths of itself that a figure covers in a second, by what it does.
 _SPEEDS = {
     Action.WALK: 0.42,
@@ -135,6 +137,8 @@ def _moved(spot: Spot, x: float, y: float, depth: float | None = None) -> Spot:
 def _crowd(part: _Part, spot: Spot, shot: Shot, rng: np.random.Generator) -> list[tuple[Spot, float]]:
     """The first on the spot, others beside and behind it, smaller."""
     found = [(spot, 1.0)]
+    if part.figure.drawing.rig == "plant" and part.role.count > 1:
+        return _strewn(part, spot, shot, rng)
     high = (part.bottom - part.top) * UNIT * part.height
     half = shot.aspect / 2 * 0.92
     for number in range(1, min(part.role.count, 12)):
@@ -149,6 +153,16 @@ def _crowd(part: _Part, spot: Spot, shot: Shot, rng: np.random.Generator) -> lis
         if abs(x) > half:
             x = float(rng.uniform(-half, half))
         found.append((_moved(spot, x, y, spot.depth * (0.97**row)), size))
+    return found
+
+
+def _strewn(part: _Part, spot: Spot, shot: Shot, rng: np.random.Generator) -> list[tuple[Spot, float]]:
+    """Plants grow all over the ground, the nearer the larger."""
+    found = []
+    for number in range(part.role.count):
+        near = float(rng.random())
+        x = ((number + float(rng.uniform(0.2, 0.8))) / part.role.count - 0.5) * shot.aspect
+        found.append((_moved(spot, x, spot.y - 0.03 + 0.11 * near, spot.depth * (0.96 + 0.12 * near)), 0.5 + 0.35 * near))
     return found
 
 
@@ -178,8 +192,15 @@ def _actor(part: _Part, spot: Spot, size: float, shot: Shot, number: int, *, lef
         phase=phase,
         grounded=not part.airy and drawing.rig not in ("vessel", "swimmer"),
         centre=(part.left + part.right) / 2 if seated else (part.left + part.right) / 4,
-        fixed=(part.top + part.bottom) / 2 if part.airy or drawing.rig == "swimmer" else 0.0,
+        fixed=(part.top + part.bottom) / 2 if part.airy or drawing.rig == "swimmer" else _foot(part),
+        plain=part.role.count > _FEW,
     )
+
+
+def _foot(part: _Part) -> float:
+    """What a posture stands on may reach below its own ground: an owl's stump."""
+    drawn = part.figure.drawing.postures.get(part.action, part.figure.drawing)
+    return drawn.marks.get("foot", (0.0,))[0]
 
 
 def _length(drawing: Drawing) -> float:

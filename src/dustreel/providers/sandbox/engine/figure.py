@@ -3,8 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dustreel.providers.sandbox.engine.acting import Acting, wave
 from dustreel.providers.sandbox.engine.drawing import Drawing, Shape
@@ -15,6 +17,10 @@ from dustreel.providers.sandbox.storyboard import Action
 
 _STILL: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 _PUFFS = 7
+# Of a limb's curve between two joints.
+_STEPS = 7
+_HALF_TURN = np.linspace(0, math.pi, 9)[1:-1, None]
+_CAP = (np.cos(_HALF_TURN), np.sin(_HALF_TURN))
 _PUFF_SECONDS = 2.6
 
 
@@ -131,53 +137,87 @@ def _prop_pose(prop: Drawing, acting: Acting, ahead: float) -> Pose:
 
 def _drawn(pose: Pose, root: Matrix, *, of_prop: bool) -> list[Outline]:
     matrices = [times(root, matrix) for matrix in pose.matrices()]
-    found = [outline for outline in _puffs(pose, matrices, of_prop)]
-    for shape in pose.drawing.shapes:
-        points = _limb(pose.drawing, shape, matrices) if shape.chain else _placed(_waved(pose, shape), matrices[shape.on])
-        line = shape.line * math.sqrt(abs(_size(matrices[shape.on]))) if shape.line else 0.0
-        found.append(Outline(points, shape.tint, of_prop, line, shape.glow, shape.halo, shape.lit))
+    found = _puffs(pose, matrices, of_prop)
+    drawing = pose.drawing
+    sheet = _sheet(drawing)
+    points = _carried(_waved(pose, sheet.points), np.array(matrices), sheet.carriers)
+    for shape, part in zip(drawing.shapes, sheet.parts, strict=True):
+        outline = _limb(drawing, shape, matrices) if shape.chain else points[part]
+        if len(outline):
+            line = shape.line * math.sqrt(abs(_size(matrices[shape.on]))) if shape.line else 0.0
+            found.append(Outline(outline, shape.tint, of_prop, line, shape.glow, shape.halo, shape.lit))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """All points of a drawing in one array, since that is moved in one go."""
+
+    points: Points
+    carriers: NDArray[np.intp]
+    parts: tuple[slice, ...]
+
+
+@lru_cache(maxsize=96)
+def _sheet(drawing: Drawing) -> _Sheet:
+    sizes = [len(shape.points) for shape in drawing.shapes]
+    ends = np.cumsum(sizes)
+    carriers = np.repeat([shape.on for shape in drawing.shapes], sizes)
+    parts = tuple(slice(int(end) - size, int(end)) for size, end in zip(sizes, ends, strict=True))
+    return _Sheet(np.concatenate([shape.points for shape in drawing.shapes]), carriers.astype(np.intp), parts)
 
 
 def _size(matrix: Matrix) -> float:
     return matrix[0] * matrix[3] - matrix[1] * matrix[2]
 
 
-def _placed(points: Points, matrix: Matrix) -> Points:
-    a, b, c, d, x, y = matrix
-    return np.asarray(points @ np.array(((a, c), (b, d))) + (x, y), np.float64)
+def _carried(points: Points, matrices: Points, carriers: NDArray[np.intp]) -> Points:
+    """Every point moved as its joint is."""
+    a, b, c, d, x, y = matrices[carriers].T
+    across, down = points[:, 0], points[:, 1]
+    return np.stack([a * across + b * down + x, c * across + d * down + y], -1)
 
 
-def _waved(pose: Pose, shape: Shape) -> Points:
+def _waved(pose: Pose, points: Points) -> Points:
     """A body that undulates does so more and more towards its tail, which is on the left."""
-    if pose.wave is None or not len(shape.points):
-        return shape.points
+    if pose.wave is None:
+        return points
     reach, length, phase = pose.wave
-    x = shape.points[:, 0]
+    x = points[:, 0]
     share = np.clip((35 - x) / 120, 0, 1.2) ** 1.6
-    points = shape.points.copy()
-    points[:, 1] += reach * share * np.sin(2 * math.pi * (x / length - phase))
-    return points
+    return np.stack([x, points[:, 1] + reach * share * np.sin(2 * math.pi * (x / length - phase))], -1)
 
 
 def _limb(drawing: Drawing, shape: Shape, matrices: Sequence[Matrix]) -> Points:
     joints = [moved(matrices[at], drawing.joints[at].x, drawing.joints[at].y) for at in shape.chain]
     size = math.sqrt(abs(_size(matrices[shape.on])))
-    return tapered(joints, [width * size for width in shape.widths])
+    return tapered(np.array(joints), np.array(shape.widths) * size)
 
 
-def tapered(joints: Sequence[tuple[float, float]], widths: Sequence[float]) -> Points:
+def tapered(joints: Points, widths: Points) -> Points:
     """A tube through joints with a half-width at each, round at both ends."""
-    steps = 7
-    path = spline(joints, closed=False, steps=steps)
-    width = np.interp(np.arange(len(path)) / steps, np.arange(len(widths)), widths)[:, None]
-    direction = np.gradient(path, axis=0)
-    direction /= np.hypot(direction[:, 0], direction[:, 1])[:, None] + 1e-9
-    normal = np.stack([-direction[:, 1], direction[:, 0]], -1)
-    turn = np.linspace(0, math.pi, 9)[1:-1, None]
-    end = path[-1] + width[-1] * (normal[-1] * np.cos(turn) + direction[-1] * np.sin(turn))
-    start = path[0] - width[0] * (normal[0] * np.cos(turn) + direction[0] * np.sin(turn))
-    return np.concatenate([path + normal * width, end, (path - normal * width)[::-1], start])
+    curve, slope, share = _tube(len(joints))
+    path, direction, width = curve @ joints, slope @ joints, (share @ widths)[:, None]
+    direction /= np.sqrt(direction[:, :1] ** 2 + direction[:, 1:] ** 2) + 1e-9
+    normal = direction[:, ::-1] * (-1.0, 1.0)
+    side = normal * width
+    end = path[-1] + width[-1] * (normal[-1] * _CAP[0] + direction[-1] * _CAP[1])
+    start = path[0] - width[0] * (normal[0] * _CAP[0] + direction[0] * _CAP[1])
+    return np.concatenate([path + side, end, (path - side)[::-1], start])
+
+
+@lru_cache(maxsize=8)
+def _tube(joints: int) -> tuple[Points, Points, Points]:
+    """What makes of joints a curve through them, the curve's direction, and of widths the width along it."""
+    columns = []
+    for number in range(joints):
+        unit = np.zeros((joints, 2))
+        unit[number, 0] = 1.0
+        columns.append(spline(unit, closed=False, steps=_STEPS)[:, 0])
+    curve = np.stack(columns, -1)
+    steps = np.arange(len(curve)) / _STEPS
+    share = np.stack([np.clip(1 - np.abs(steps - number), 0, 1) for number in range(joints)], -1)
+    return curve, np.gradient(curve, axis=0), share
 
 
 def _puffs(pose: Pose, matrices: Sequence[Matrix], of_prop: bool) -> list[Outline]:
@@ -205,5 +245,5 @@ def bounds(outlines: Sequence[Outline]) -> tuple[float, float, float, float]:
 
 def lit_inks(inks: dict[str, Colour], shade: Colour, ink: Colour, exposure: float) -> dict[str, Colour]:
     """A figure's own colours under a light: `shade` is what the light makes of white."""
-    seen = 0.34 + 0.66 * exposure
+    seen = 0.44 + 0.56 * exposure
     return {name: np.asarray(ink + (own * (shade / 255) - ink) * seen, np.float32) for name, own in inks.items()}

@@ -43,40 +43,53 @@ class Layer:
         self._cover: Picture = np.empty((height, width, 3), np.uint8)
         self._soft: Picture = np.empty((height, width, 3), np.uint8)
 
-    def frame_of(self, shapes: Sequence[Points]) -> Frame | None:
-        """What of the picture these shapes cover; None: nothing."""
-        low = np.min([shape.min(0) for shape in shapes], axis=0)
-        high = np.max([shape.max(0) for shape in shapes], axis=0)
+    def frame_of(self, pixels: Points) -> Frame | None:
+        """What of the picture these points cover; None: nothing."""
+        low, high = pixels.min(0), pixels.max(0)
         left, top = max(0, math.floor(low[0]) - _MARGIN), max(0, math.floor(low[1]) - _MARGIN)
         right, bottom = min(self._width, math.ceil(high[0]) + _MARGIN), min(self._height, math.ceil(high[1]) + _MARGIN)
         # Whole steps of the soft light, so that it doesn't swim over the figure.
         left, top = left - left % _SHRINK, top - top % _SHRINK
         return Frame(left, top, right, bottom) if right - left > 2 and bottom - top > 2 else None
 
-    def fill(self, frame: Frame, outlines: Sequence[Outline], shapes: Sequence[Points], inks: Sequence[Colour], unit: float) -> None:
-        """`unit`: pixels a drawing's unit, for strokes."""
+    def fill(self, frame: Frame, outlines: Sequence[Outline], pixels: Points, inks: Sequence[Colour], unit: float) -> None:
+        """`pixels`: of all outlines, one after the other. `unit`: pixels a drawing's unit, for strokes."""
         width, height = frame.size
         paint = self._paint[:height, :width]
         paint[...] = 0
-        corner = (frame.left, frame.top)
-        for outline, shape, ink in zip(outlines, shapes, inks, strict=True):
-            if not len(shape) or outline.opacity < 1.0:
-                continue
-            pixels = [np.round((shape - corner) * (1 << _SHIFT)).astype(np.int32)]
+        fixed = np.round((pixels - (frame.left, frame.top)) * (1 << _SHIFT)).astype(np.int32)
+        start = 0
+        for outline, ink in zip(outlines, inks, strict=True):
+            shape = [fixed[start : start + len(outline.points)]]
+            start += len(outline.points)
             scalar = (float(ink[0]), float(ink[1]), float(ink[2]), 255.0)
             if outline.line:
-                cv2.polylines(paint, pixels, False, scalar, max(1, round(outline.line * unit)), cv2.LINE_AA, _SHIFT)
+                cv2.polylines(paint, shape, False, scalar, max(1, round(outline.line * unit)), cv2.LINE_AA, _SHIFT)
             else:
-                cv2.fillPoly(paint, pixels, scalar, cv2.LINE_AA, _SHIFT)
+                cv2.fillPoly(paint, shape, scalar, cv2.LINE_AA, _SHIFT)
 
-    def light(self, frame: Frame, light: Light, aim: tuple[float, float], size: float, rims: float) -> None:
-        """Round the figure off and give it its rims. `aim`: the way to the main light; `size`: the figure's height in pixels."""
+    def light(self, frame: Frame, light: Light, aim: tuple[float, float], size: float, rims: float, *, plain: bool) -> None:
+        """Round the figure off and give it its rims. `aim`: the way to the main light; `size`: the figure's height in pixels.
+
+        `plain`: rims alone, for the many of a crowd.
+        """
         width, height = frame.size
         paint, rgb = self._paint[:height, :width], self._rgb[:height, :width]
-        cover, soft = self._cover[:height, :width], self._soft[:height, :width]
+        cover = self._cover[:height, :width]
         cv2.cvtColor(paint, cv2.COLOR_RGBA2RGB, dst=rgb)
         alpha = cv2.extractChannel(paint, 3)
         cv2.merge([alpha] * 3, dst=cover)
+        if not plain:
+            self._round_off(frame, alpha, light, aim, size)
+        wide = max(1.0, size * 0.012)
+        self._rim(frame, alpha, light.key, aim, wide, rims)
+        if not plain:
+            self._rim(frame, alpha, light.fill, (-aim[0], -0.35), wide * 0.9, rims * 0.62)
+
+    def _round_off(self, frame: Frame, alpha: Picture, light: Light, aim: tuple[float, float], size: float) -> None:
+        """Darker where the figure turns away from the light, lighter where it turns to it."""
+        width, height = frame.size
+        rgb, cover, soft = self._rgb[:height, :width], self._cover[:height, :width], self._soft[:height, :width]
         small_size = (math.ceil(width / _SHRINK), math.ceil(height / _SHRINK))
         small = cv2.resize(alpha, small_size, interpolation=cv2.INTER_AREA)
         reach = max(1.0, size * 0.055 / _SHRINK)
@@ -92,14 +105,11 @@ class Layer:
         cv2.resize(warm, (width, height), dst=soft, interpolation=cv2.INTER_LINEAR)
         cv2.multiply(soft, cover, dst=soft, scale=1 / 255.0)
         cv2.add(rgb, soft, dst=rgb)
-        wide = max(1.0, size * 0.012)
-        self._rim(frame, alpha, light.key, aim, wide, rims)
-        self._rim(frame, alpha, light.fill, (-aim[0], -0.35), wide * 0.9, rims * 0.62)
 
     def _rim(self, frame: Frame, alpha: Picture, tint: Colour, aim: tuple[float, float], wide: float, strength: float) -> None:
         width, height = frame.size
         rgb, soft = self._rgb[:height, :width], self._soft[:height, :width]
-        edge = cv2.subtract(alpha, _shifted(alpha, aim, wide))
+        edge = cv2.subtract(alpha, _stepped(alpha, round(aim[0] * wide), round(aim[1] * wide)))
         edge = cv2.convertScaleAbs(edge, alpha=strength)
         cv2.merge([edge] * 3, dst=soft)
         # Painted, not added: it must not burn out where the figure is bright.
@@ -153,6 +163,14 @@ def _shifted(mask: Picture, aim: tuple[float, float], way: float) -> Picture:
     matrix = np.array([[1, 0, -aim[0] * way], [0, 1, -aim[1] * way]], np.float32)
     size = (mask.shape[1], mask.shape[0])
     return np.asarray(cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _stepped(mask: Picture, across: int, down: int) -> Picture:
+    """A mask as it is found so many whole pixels away: OpenCV 5 warps one channel ten times as slowly."""
+    height, width = mask.shape
+    reach = max(abs(across), abs(down))
+    large = cv2.copyMakeBorder(mask, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    return np.asarray(large[reach + down : reach + down + height, reach + across : reach + across + width], np.uint8)
 
 
 def puff(picture: Picture, shape: Points, tint: Colour, opacity: float) -> None:
