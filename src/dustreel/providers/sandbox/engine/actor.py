@@ -6,18 +6,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dustreel.providers.sandbox.engine import notes
 from dustreel.providers.sandbox.engine.acting import Acting
 from dustreel.providers.sandbox.engine.drawing import UNIT
 from dustreel.providers.sandbox.engine.figure import Figure, Outline, lit_inks
-from dustreel.providers.sandbox.engine.paint import Layer, halo, inks_of, puff, shadow
+from dustreel.providers.sandbox.engine.paint import Layer, Shine, halo, inks_of, puff, shadow
 from dustreel.providers.sandbox.engine.port import Light, Spot
-from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Points, mix
+from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Points, colour, mix
 from dustreel.providers.sandbox.storyboard import Action
 
 # How dark the shadow is under what touches the ground.
 _CONTACT = 0.62
 # However dark a place is, its light makes at least this of white on those whom the video is about.
 _SEEN_BY = 172.0
+_NOTES = (colour("#ffd08a"), colour("#ff7d9c"), colour("#7fdcff"))
+_SLEEPY = (colour("#e6ecff"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +102,17 @@ class Actor:
         unit = self.height * UNIT * camera.scale(self.spot.depth)
         if self.grounded and self.spot.mirrored < 0.9:
             self._shade(picture, camera, light, shapes, y)
-        layer.fill(frame, solid, shapes, self._inks(solid), unit)
+        aim = _aim(light, x, y - self.height / 2)
+        shine = None if self.plain else Shine(light.key, aim, 0.75)
+        layer.fill(frame, solid, shapes, self._inks(solid), unit, shine)
         size = min(100 * unit, float(picture.shape[0]))
-        layer.light(frame, light, _aim(light, x, y - self.height / 2), size, 1.0 - 0.6 * light.exposure, plain=self.plain)
+        layer.light(frame, light, aim, size, 1.0 - 0.6 * light.exposure, plain=self.plain)
         if self.spot.mirrored > 0.02:
             (foot,) = camera.see([(x, y)], self.spot.depth)
             layer.mirror(frame, picture, float(foot[1]), 0.62 * self.spot.mirrored, clock.t)
         layer.lay(frame, picture)
         self._draw_halos(picture, light, solid, shapes, unit)
+        self._draw_risen(picture, camera, clock, x, y)
 
     def _draw_puffs(self, picture: Picture, camera: Camera, outlines: Sequence[Outline], x: float, y: float) -> None:
         for outline in outlines:
@@ -124,13 +130,27 @@ class Actor:
                 halo(picture, shapes[start:end], own[outline.tint], outline.halo * unit, strength)
             start = end
 
+    def _draw_risen(self, picture: Picture, camera: Camera, clock: Clock, x: float, y: float) -> None:
+        held = self.figure.prop
+        if self.action is Action.SLEEP:
+            risen, start, tints = notes.sleep(clock.t), (20.0, self.extent[1] + 10), _SLEEPY
+        elif held is not None and "notes" in held.marks and self.action in (Action.PLAY, Action.DANCE, Action.SIT):
+            risen, start, tints = notes.notes(clock.t), self.figure.sounding(self.extent), _NOTES
+        else:
+            return
+        for one in risen:
+            shapes = [self._seen(shape + start, camera, x, y, mirrored=False) for shape in one.shapes]
+            notes.draw(picture, shapes, tints[one.number % len(tints)], 0.9 * one.opacity)
+
     def _acting(self, clock: Clock) -> Acting:
         pace = math.hypot(self.path.ahead, self.path.up) / (self.height * UNIT)
         return Acting(self.action, clock.t + self.phase * 1.7, clock.beat, pace, self.phase)
 
-    def _seen(self, points: Points, camera: Camera, x: float, y: float) -> Points:
+    def _seen(self, points: Points, camera: Camera, x: float, y: float, *, mirrored: bool = True) -> Points:
+        """`mirrored`: as the figure is; writing stays legible."""
         unit = self.height * UNIT
-        placed = (points - (self.centre, self.fixed)) * ((-unit if self.left else unit), unit) + (x, y)
+        turned = -unit if self.left and mirrored else unit
+        placed = (points - (self.centre, self.fixed)) * (turned, unit) + (x, y)
         return camera.see(placed, self.spot.depth)
 
     def _inks(self, outlines: Sequence[Outline]) -> list[Colour]:

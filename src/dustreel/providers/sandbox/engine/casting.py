@@ -105,7 +105,7 @@ def _sized(part: _Part, spot: Spot, parts: Sequence[_Part], shot: Shot) -> _Part
     tall = min(max(tall, _LEAST_ALONE if alone else _LEAST), _MOST)
     if part.figure.prop is not None and "seat" in part.figure.prop.marks:
         tall = max(tall, 0.42)
-    tall *= {1: 1.0, 2: 0.86, 3: 0.80}.get(part.role.count, 0.62)
+    tall *= {1: 1.0, 2: 0.86, 3: 0.80}.get(part.role.count, 0.70)
     solid = (part.bottom - part.top) * UNIT
     wide = (part.right - part.left) * UNIT
     height = tall / max(min(solid, 1.35), 0.5)
@@ -191,7 +191,7 @@ def _actor(part: _Part, spot: Spot, size: float, shot: Shot, number: int, *, lef
         left=left and not seated,
         phase=phase,
         grounded=not part.airy and drawing.rig not in ("vessel", "swimmer"),
-        centre=(part.left + part.right) / 2 if seated else (part.left + part.right) / 4,
+        centre=(part.left + part.right) / 2,
         fixed=(part.top + part.bottom) / 2 if part.airy or drawing.rig == "swimmer" else _foot(part),
         plain=part.role.count > _FEW,
     )

@@ -68,6 +68,12 @@ class Figure:
         at = _hold_at(pose.drawing, len(shapes)) if prop.marks.get("held") else 0
         return shapes[:at] + extra + shapes[at:]
 
+    def sounding(self, extent: tuple[float, float, float, float]) -> tuple[float, float]:
+        """Where an instrument's notes come from; `extent` is the figure's with it."""
+        assert self.prop is not None
+        x, y = self.prop.marks["notes"]
+        return (x + (extent[0] + extent[2]) / 2 - 40, y) if "seat" in self.prop.marks else (x, y - 60)
+
     def _held(self, pose: Pose, root: Matrix, acting: Acting) -> Matrix:
         """Where the prop is, in the figure's units."""
         assert self.prop is not None

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from dustreel.providers.sandbox.engine.figure import Outline
 from dustreel.providers.sandbox.engine.port import Light
@@ -33,6 +34,19 @@ class Frame:
         return self.right - self.left, self.bottom - self.top
 
 
+@dataclass(frozen=True, slots=True)
+class Shine:
+    """The light on the edge of what lies over a shape of the same colour."""
+
+    tint: Colour
+    aim: tuple[float, float]
+    strength: float
+
+    def shift(self, unit: float) -> NDArray[np.int32]:
+        reach = max(0.75 * unit, 0.6) * (1 << _SHIFT)
+        return np.array((round(self.aim[0] * reach), round(self.aim[1] * reach)), np.int32)
+
+
 class Layer:
     """One figure at a time, red, green, blue and coverage. Its buffers are as large as the picture and used again with each figure."""
 
@@ -52,7 +66,9 @@ class Layer:
         left, top = left - left % _SHRINK, top - top % _SHRINK
         return Frame(left, top, right, bottom) if right - left > 2 and bottom - top > 2 else None
 
-    def fill(self, frame: Frame, outlines: Sequence[Outline], pixels: Points, inks: Sequence[Colour], unit: float) -> None:
+    def fill(
+        self, frame: Frame, outlines: Sequence[Outline], pixels: Points, inks: Sequence[Colour], unit: float, shine: Shine | None
+    ) -> None:
         """`pixels`: of all outlines, one after the other. `unit`: pixels a drawing's unit, for strokes."""
         width, height = frame.size
         paint = self._paint[:height, :width]
@@ -65,8 +81,12 @@ class Layer:
             scalar = (float(ink[0]), float(ink[1]), float(ink[2]), 255.0)
             if outline.line:
                 cv2.polylines(paint, shape, False, scalar, max(1, round(outline.line * unit)), cv2.LINE_AA, _SHIFT)
-            else:
-                cv2.fillPoly(paint, shape, scalar, cv2.LINE_AA, _SHIFT)
+                continue
+            if outline.lit and shine is not None:
+                bright = mix(ink, shine.tint, outline.lit * shine.strength)
+                edge = (float(bright[0]), float(bright[1]), float(bright[2]), 255.0)
+                cv2.fillPoly(paint, [shape[0] + shine.shift(unit)], edge, cv2.LINE_AA, _SHIFT)
+            cv2.fillPoly(paint, shape, scalar, cv2.LINE_AA, _SHIFT)
 
     def light(self, frame: Frame, light: Light, aim: tuple[float, float], size: float, rims: float, *, plain: bool) -> None:
         """Round the figure off and give it its rims. `aim`: the way to the main light; `size`: the figure's height in pixels.

@@ -12,7 +12,7 @@ from dustreel.providers.sandbox.scene import Shot
 from dustreel.providers.sandbox.storyboard import Framing, Move, Take
 
 # How much of the picture's height its subject fills.
-_FILLS = {Framing.MEDIUM: 0.60, Framing.CLOSE: 0.92}
+_FILLS = {Framing.MEDIUM: 0.54, Framing.CLOSE: 0.92}
 _NEAREST = {Framing.MEDIUM: 1.6, Framing.CLOSE: 2.1}
 _AERIAL_ZOOM = 0.90
 _PAN, _TILT, _PUSH = 0.075, 0.06, 0.17
@@ -97,9 +97,9 @@ def _framed(shot: Shot, framing: Framing, aim: Aim | None) -> tuple[float, float
         return (1.0 if framing is Framing.WIDE else 1.18), 0.0, 0.0
     if framing is Framing.WIDE:
         return 1.02, 0.12 * aim.x, 0.0
-    zoom = min(max(_FILLS[framing] / max(aim.down, 0.05), 1.12), _NEAREST[framing])
+    zoom = min(max(_FILLS[framing] / max(aim.down, 0.05), 1.08), _NEAREST[framing])
     # Close to a face what is wide may leave the picture; in a medium take it stays within.
-    room = 0.90 if framing is Framing.MEDIUM else 1.15
+    room = 0.76 if framing is Framing.MEDIUM else 1.15
     zoom = max(1.02, min(zoom, room * shot.aspect / max(aim.across, 0.05)))
     high = aim.y if framing is Framing.MEDIUM else (aim.y + aim.head) / 2
     return zoom, aim.x, high + 0.03 / zoom
