@@ -59,7 +59,7 @@ def _unasked(cast: Cast, dice: Dice, number: int, denied: list[Move | None]) -> 
 def _cuts(dice: Dice, seconds: int, many: int, tempo: float) -> tuple[list[float], list[float]]:
     """Starts and ends of the takes: on a beat near the even share, and on a frame."""
     beat = 60 / tempo
-    cuts = []
+    cuts: list[float] = []
     for number in range(1, many):
         share = seconds * number / many + (dice.throw(f"cut/{number}") * 2 - 1) * _PLAY_SECONDS
         cut = round(share / beat) * beat

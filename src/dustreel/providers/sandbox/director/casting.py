@@ -22,7 +22,8 @@ _SHARED = frozenset({Action.WALK, Action.RUN, Action.DANCE, Action.JUMP, Action.
 _OF_A_DRIVER = frozenset({None, Action.STAND, Action.SIT, Action.DRIVE, Action.SAIL, Action.FLY, Action.RUN, Action.RISE, Action.WALK})
 # All else that is said of one is said of its driver.
 _OF_A_VEHICLE = frozenset({Action.STAND, Action.RISE, Action.FALL, Action.DANCE, Action.JUMP, Action.SLEEP})
-_WITH_PROP = {"book": Action.SIT, "pot": Action.COOK, "ball": Action.PLAY}
+# These light a place by themselves, too, and leave the hands to others.
+_LIGHTS = frozenset({"lantern", "campfire"})
 _ON_THE_GROUND = frozenset({Action.WALK, Action.RUN})
 
 
@@ -49,7 +50,7 @@ def cast(reading: Reading, dice: Dice, *, somewhere: bool) -> Cast:
     props = [(number, find.meaning.says.prop) for number, find in enumerate(reading.finds) if _is_prop(find)]
     if not nouns.mentions:
         _stand_in(nouns, lone, [name for _, name in props if name is not None], absent, somewhere=somewhere)
-    for number, name in props:
+    for number, name in sorted(props, key=lambda prop: prop[1] not in _LIGHTS):
         if name is not None:
             _hand(reading, nouns, number, name)
     drafts = _without_passengers(reading, nouns)
@@ -118,7 +119,7 @@ def _joined(reading: Reading, mentions: Sequence[Mention], at: int, *, back: boo
     while 0 <= at + step < len(mentions):
         left, right = sorted((at, at + step))
         between = {token.text for token in reading.tokens[mentions[left].end : mentions[right].first]}
-        if not between or not _JOINS.issuperset(between):
+        if not between or not _JOINS.issuperset(between) or (between == {","} and mentions[left].beside):
             break
         at += step
         drafts.append(mentions[at].draft)
@@ -137,7 +138,7 @@ def _share(reading: Reading, mentions: Sequence[Mention], find: Find, action: Ac
     if (
         mention.draft.acted is None
         and mention.draft.sheet.is_alive
-        and (direct or not _LINKS.isdisjoint(between | articles) and len(between) <= 2)
+        and (direct or (not _LINKS.isdisjoint(between | articles) and len(between) <= 2))
         and (action is not Action.FLY or "air" in mention.draft.sheet.tags)
     ):
         mention.draft.acted = action
@@ -156,8 +157,7 @@ def _stand_in(nouns: Nouns, lone: Sequence[Action], props: Sequence[str], absent
     """Somebody for an action or a thing without anybody: "dancing in the rain", "a guitar"."""
     alone: Mapping[str, str] = load("defaults")["alone"]
     name = None
-    # A lantern may well hang by itself.
-    if any(prop != "lantern" or not somewhere for prop in props):
+    if any(prop not in _LIGHTS or not somewhere for prop in props):
         name = "dog" if props[0] == "ball" else "person"
     elif lone:
         name = alone[lone[0]]
@@ -168,11 +168,14 @@ def _stand_in(nouns: Nouns, lone: Sequence[Action], props: Sequence[str], absent
 def _hand(reading: Reading, nouns: Nouns, number: int, prop: str) -> None:
     """Give a thing to whom it belongs: the last before it in the sentence that can hold it, else the next, else anybody."""
     at = reading.finds[number].start
-    able = [mention for mention in nouns.mentions if mention.draft.sheet.is_alive and mention.draft.prop in (None, prop)]
+    # Whoever reads by a lantern holds the book.
+    able = [mention for mention in nouns.mentions if mention.draft.sheet.is_alive and mention.draft.prop in _LIGHTS | {None, prop}]
     here = [mention for mention in able if reading.same_sentence(mention.start, at)]
     first = phrase_start(reading, number)
     before = [mention for mention in here if mention.end <= first]
-    heads = [mention for mention in before if mention.draft.acted is Action.PLAY] if prop in lexicon().props and _is_instrument(prop) else []
+    heads = (
+        [mention for mention in before if mention.draft.acted is Action.PLAY] if prop in lexicon().props and _is_instrument(prop) else []
+    )
     after = [mention for mention in here if mention.start > at]
     for choice in (heads, before, after[:1], able):
         if choice:
@@ -193,7 +196,9 @@ def _without_passengers(reading: Reading, nouns: Nouns) -> list[Draft]:
             continue
         between = [token.text for token in reading.tokens[mention.end : following.first]]
         drives = any(
-            find.meaning.says.action in (Action.DRIVE, Action.SAIL, Action.FLY, Action.RUN) and mention.end <= find.start and find.end == following.first
+            find.meaning.says.action in (Action.DRIVE, Action.SAIL, Action.FLY, Action.RUN)
+            and mention.end <= find.start
+            and find.end == following.first
             for find in reading.finds
         )
         if drives or (between and between[-1] in _ABOARD and len(between) <= 3):
@@ -211,10 +216,10 @@ def _roles(draft: Draft, dice: Dice) -> list[Role]:
 
 def _action(draft: Draft) -> Action:
     action = draft.acted or draft.habit
-    if draft.prop is not None and action in (None, Action.STAND, Action.SIT, Action.PLAY):
-        if _is_instrument(draft.prop):
+    if draft.prop is not None:
+        if _is_instrument(draft.prop) and action in (None, Action.STAND, Action.SIT):
             return Action.PLAY
-        action = action or _WITH_PROP.get(draft.prop)
+        action = action or lexicon().props[draft.prop].action
     if action is None:
         return draft.sheet.action
     tags = draft.sheet.tags

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dustreel.providers.sandbox.director.lexicon import Sheet, lexicon
+from dustreel.providers.sandbox.director.lexicon import Sheet, lexicon, listed, load
 from dustreel.providers.sandbox.director.reading import ARTICLES, FUNCTION_WORDS, POSSESSIVES, PREPOSITIONS, Find, Reading
 from dustreel.providers.sandbox.director.text import Ending, same_in_plural
 from dustreel.providers.sandbox.storyboard import Action, Place
@@ -12,14 +12,13 @@ _SINGULAR = frozenset({"a", "an", "another", "this", "that", "each", "every"})
 _KNOWN = POSSESSIVES | frozenset({"the", "this", "that", "these", "those"})
 _COMPARES = frozenset({"like", "as", "than"})
 _NO_PLACE_WORDS = frozenset({"of", "when", "while", "where", "with"}) | _COMPARES
+_PREPOSITIONS_OF = (["front", "of"], ["top", "of"], ["out", "of"], ["middle", "of"], ["back", "of"])
 # Adjectives between an article and its noun.
 _FURTHEST = 6
-_COLOURED_BY = frozenset("is are was were painted coloured colored all in a an wearing wears dressed very with its her his bright clad".split())
-_WORN = frozenset(
-    """dress coat hat suit fur shirt jacket scarf cloak raincoat costume gown feathers scales sail sails robe sweater hoodie tutu helmet uniform skirt cape
-    armour armor plumage stripes spots petals mane wool skin paint jumper kimono leotard""".split()
+_COLOURED_BY = frozenset(
+    "is are was were painted coloured colored all in a an wearing wears dressed very with its her his bright clad".split()
 )
-_NOT_WORN = frozenset("eyes eye hair beard nose whiskers lips".split())
+_WORN, _NOT_WORN = (frozenset(listed(load("grammar")["words"][kind])) for kind in ("worn", "not_worn"))
 
 
 @dataclass
@@ -83,7 +82,7 @@ def nouns_of(reading: Reading) -> Nouns:
             continue
         phrase = _phrase(reading, number)
         before = reading.tokens[phrase.first - 1].text if phrase.first > 0 else ""
-        mention = Mention(phrase.first, find.start, find.end, _draft(reading, number, phrase, nouns), _is_beside(before))
+        mention = Mention(phrase.first, find.start, find.end, _draft(reading, number, phrase, nouns), _is_beside(reading, phrase.first))
         if before in _COMPARES:
             compared.append(mention)
             continue
@@ -113,8 +112,9 @@ def _is_modifier(finds: Sequence[Find], number: int) -> bool:
     )
 
 
-def _is_beside(before: str) -> bool:
-    return before in PREPOSITIONS - _NO_PLACE_WORDS
+def _is_beside(reading: Reading, first: int) -> bool:
+    before = [token.text for token in reading.tokens[max(first - 2, 0) : first]]
+    return before[-1:] != [] and (before[-1] in PREPOSITIONS - _NO_PLACE_WORDS or before in _PREPOSITIONS_OF)
 
 
 def _draft(reading: Reading, number: int, phrase: _Phrase, nouns: Nouns) -> Draft:
@@ -125,9 +125,12 @@ def _draft(reading: Reading, number: int, phrase: _Phrase, nouns: Nouns) -> Draf
     if says.players and earlier is not None and earlier.meaning.says.subject is not None:
         name = earlier.meaning.says.subject
     sheet = lexicon().subjects[name]
+    if phrase.article == "its" and nouns.mentions and "person" in sheet.tags:
+        # An elephant's mother is an elephant.
+        sheet = nouns.mentions[-1].draft.sheet
     colour = phrase.colours[-1][1] if phrase.colours else next(iter(says.colours), None)
     plural = find.ending is Ending.S or (same_in_plural(reading.tokens[find.end - 1].text) and phrase.article not in _SINGULAR | {"the"})
-    if phrase.article in _KNOWN and phrase.count is None:
+    if phrase.article in _KNOWN - {"its"} and phrase.count is None:
         for draft in reversed(nouns.drafts):
             if draft.sheet is sheet and colour in (None, draft.colour):
                 return draft
@@ -174,7 +177,9 @@ def _phrase(reading: Reading, number: int) -> _Phrase:
             if at > 0 and tokens[at - 1].text == "of" and finds[number].start - at < _FURTHEST:
                 _counted_of(phrase, reading, by_last.get(at - 2))
             break
-        if tokens[at].is_mark and not (text == "," and finds[number].start - at > 1 and by_last.get(at - 1) is not None and _is_colour(finds, by_last[at - 1])):
+        if tokens[at].is_mark and not (
+            text == "," and finds[number].start - at > 1 and by_last.get(at - 1) is not None and _is_colour(finds, by_last[at - 1])
+        ):
             break
         if text in FUNCTION_WORDS and not (text == "and" and phrase.colours and _is_colour(finds, by_last.get(at - 1))):
             if text == "of" and phrase.first == at + 1:
@@ -219,15 +224,16 @@ def _colours_behind(reading: Reading, nouns: Nouns) -> None:
     for number, find in enumerate(reading.finds):
         if not _is_colour(reading.finds, number) or number in nouns.used or find.denied:
             continue
-        following = reading.tokens[find.end].text if find.end < len(reading.tokens) else "."
-        if following in _NOT_WORN:
+        at_end = find.end == len(reading.tokens) or reading.tokens[find.end].is_mark
+        following = frozenset() if at_end else frozenset(reading.tokens[find.end].forms)
+        if not _NOT_WORN.isdisjoint(following):
             nouns.used.add(number)
             continue
         before = [mention for mention in nouns.mentions if mention.end <= find.start]
         if not before:
             continue
         between = [token.text for token in reading.tokens[before[-1].end : find.start]]
-        fits = following in _WORN | FUNCTION_WORDS or reading.tokens[find.end : find.end + 1] == () or reading.tokens[find.end].is_mark
+        fits = at_end or not following.isdisjoint(_WORN | FUNCTION_WORDS)
         if 0 < len(between) <= 4 and fits and _COLOURED_BY.issuperset(between):
             before[-1].draft.colour = before[-1].draft.colour or find.meaning.says.colours[0]
             nouns.used.add(number)

@@ -3,25 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dustreel.providers.sandbox.director.lexicon import SUBJECT, Condition, Entry, Lexicon, Meaning, lexicon
+from dustreel.providers.sandbox.director.lexicon import SUBJECT, Condition, Entry, Lexicon, Meaning, lexicon, listed, load
 from dustreel.providers.sandbox.director.text import Ending, Token, tokens_of
 
-ARTICLES = frozenset("a an the this that these those another each every any".split())
-POSSESSIVES = frozenset("my your his her its our their".split())
-PREPOSITIONS = frozenset(
-    """in on at by with without from to into onto through over under above below beneath behind beside near across along around against among amid
-    between beyond during inside outside within toward towards upon past before after for of off as like than while when where until""".split()
+_WORDS = load("grammar")["words"]
+ARTICLES, POSSESSIVES, PREPOSITIONS, PRONOUNS, AUXILIARIES, CONJUNCTIONS = (
+    frozenset(listed(_WORDS[kind])) for kind in ("articles", "possessives", "prepositions", "pronouns", "auxiliaries", "conjunctions")
 )
-PRONOUNS = frozenset("i you he she it they we who which that someone somebody everyone everybody".split())
-AUXILIARIES = frozenset("is are was were be been being am has have had do does did can could will would shall should must may might let lets to".split())
-CONJUNCTIONS = frozenset("and or nor but so yet then because while if whereas although though".split())
 FUNCTION_WORDS = ARTICLES | POSSESSIVES | PREPOSITIONS | PRONOUNS | AUXILIARIES | CONJUNCTIONS
 
-_NEGATORS = frozenset("no not without never nor neither none non minus exclude excluding avoid sans lacking".split())
-# "Not only a cat" is a cat.
-_NO_NEGATION = (("not", "only"), ("no", "doubt"), ("without", "doubt"), ("not", "far"), ("nothing", "but"), ("no", "matter"), ("not", "just"), ("non", "stop"),
-                ("no", "less"), ("not", "to", "mention"), ("why", "not"), ("can", "not", "stop"), ("ca", "not", "stop"), ("never", "stop"), ("not", "stop"),
-                ("never", "stopping"), ("without", "stopping"), ("never", "stops"), ("no", "ordinary"), ("not", "merely"))  # fmt: skip
+_NEGATORS = tuple(tuple(phrase.split()) for phrase in listed(_WORDS["negators"]))
+_NOT_NEGATING = tuple(tuple(phrase.split()) for phrase in listed(_WORDS["not_negating"]))
 # How many words may stand between "no" and what there is none of.
 _NEGATION_REACHES = 6
 _SUBJECT_WITHIN = 3
@@ -103,15 +95,14 @@ def _meaning(
     return meaning
 
 
-def _holds(
-    asked: Condition, tokens: Sequence[Token], at: int, end: int, ending: Ending, before: Sequence[Find], known: Lexicon
-) -> bool:
+def _holds(asked: Condition, tokens: Sequence[Token], at: int, end: int, ending: Ending, before: Sequence[Find], known: Lexicon) -> bool:
     if asked.starts and not (at == 0 or tokens[at - 1].is_mark):
         return False
     if asked.endings and ending not in asked.endings:
         return False
     if asked.before and not (
-        (end < len(tokens) and not asked.before.isdisjoint(tokens[end].forms)) or (SUBJECT in asked.before and _subject_follows(tokens, end, known))
+        (end < len(tokens) and not asked.before.isdisjoint(tokens[end].forms))
+        or (SUBJECT in asked.before and _subject_follows(tokens, end, known))
     ):
         return False
     if asked.after and (at == 0 or asked.after.isdisjoint(tokens[at - 1].forms)):
@@ -136,13 +127,17 @@ def _is_verb(tokens: Sequence[Token], at: int, ending: Ending, before: Sequence[
     """Whether a word that may be both is a verb here: after "they", "to", "will", or a subject whose number it has."""
     if ending in (Ending.ING, Ending.PAST):
         return True
+    follows = bool(before) and before[-1].end == at and before[-1].meaning.says.subject is not None
+    if follows and Ending.PAST in tokens[at].forms.values():
+        # "The balloon rose."
+        return True
     while at > 0 and tokens[at - 1].text.endswith("ly"):
         at -= 1
     if at == 0:
         return False
     if tokens[at - 1].text in PRONOUNS | AUXILIARIES:
         return tokens[at - 1].text not in {"is", "are", "was", "were", "that", "has", "have", "had"}
-    if before and before[-1].end == at and before[-1].meaning.says.subject is not None:
+    if follows:
         return (before[-1].ending is Ending.PLAIN) == (ending is Ending.S)
     return False
 
@@ -152,19 +147,17 @@ def _denied(tokens: Sequence[Token], finds: Sequence[Find]) -> set[int]:
     by_start = {find.start: number for number, find in enumerate(finds)}
     inside = {at for find in finds for at in range(find.start, find.end)}
     denied: set[int] = set()
-    for at, token in enumerate(tokens):
-        if token.text in _NEGATORS and at not in inside and not _is_idle(tokens, at):
-            denied.update(_scope(tokens, at + 1, by_start, finds))
+    for at in range(len(tokens)):
+        if at in inside or any(_said(tokens, at - back, phrase) for phrase in _NOT_NEGATING for back in range(len(phrase))):
+            continue
+        for phrase in _NEGATORS:
+            if _said(tokens, at, phrase):
+                denied.update(_scope(tokens, at + len(phrase), by_start, finds))
     return denied
 
 
-def _is_idle(tokens: Sequence[Token], at: int) -> bool:
-    return any(
-        tuple(token.text for token in tokens[at - back : at - back + len(phrase)]) == phrase
-        for phrase in _NO_NEGATION
-        for back in range(len(phrase))
-        if at >= back
-    )
+def _said(tokens: Sequence[Token], at: int, phrase: Sequence[str]) -> bool:
+    return 0 <= at <= len(tokens) - len(phrase) and all(token.text == word for token, word in zip(tokens[at:], phrase, strict=False))
 
 
 def _scope(tokens: Sequence[Token], at: int, by_start: dict[int, int], finds: Sequence[Find]) -> Iterator[int]:

@@ -111,7 +111,7 @@ def _place(reading: Reading, wishes: Wishes, cast: Cast, dice: Dice) -> Place:
     if place is not None and place not in [*near, *hinted] and _in_the_open(reading) and _is_indoors(place):
         place = next((home for home in _places_of(cast)[1:] if not _is_indoors(home)), None)
     if place is None:
-        says_when = wishes.said(_hour) or wishes.said(_season) or wishes.said(lambda says: says.weather or None) or cast.roles
+        says_when = any((wishes.said(_hour), wishes.said(_season), _named_weather(wishes), cast.roles))
         weights = {Place(name): weight for name, weight in load("defaults")["anywhere"].items() if Place(name) not in denied}
         return dice.pick("place", weights) if says_when or denied else Place.NOWHERE
     return _wet(place, cast, Place.SEA in hinted)
@@ -124,7 +124,8 @@ def _is_indoors(place: Place) -> bool:
 def _in_the_open(reading: Reading) -> bool:
     """Whether somebody is said to be in the rain, not only that it rains."""
     return any(
-        not _WET.isdisjoint(find.meaning.says.weather) and not _WITHIN.isdisjoint(token.text for token in reading.tokens[max(find.start - 3, 0) : find.start])
+        not _WET.isdisjoint(find.meaning.says.weather)
+        and not _WITHIN.isdisjoint(token.text for token in reading.tokens[max(find.start - 3, 0) : find.start])
         for find in reading.finds
         if not find.denied
     )
@@ -204,7 +205,13 @@ def _chosen_weather(
         denied.append(Weather.STORM)
     weather = _choose(dice, "weathers", Weather, place, denied, leaning)
     outdoors = not _is_indoors(place) and place not in (Place.UNDERWATER, Place.NOWHERE)
-    if weather is Weather.CLEAR and hour is Hour.NIGHT and outdoors and Weather.STARS not in denied and dice.throw("stars") < _STARS_AT_NIGHT:
+    if (
+        weather is Weather.CLEAR
+        and hour is Hour.NIGHT
+        and outdoors
+        and Weather.STARS not in denied
+        and dice.throw("stars") < _STARS_AT_NIGHT
+    ):
         return (Weather.STARS,)
     return (weather,)
 

@@ -68,8 +68,11 @@ def _spelt(mark: str) -> str:
 @cache
 def _forms(word: str) -> Mapping[str, Ending]:
     word = word.removesuffix("'s") if word.endswith("'s") else word
-    irregular = _irregular()
     forms = {word: Ending.PLAIN}
+    if word in _small_words():
+        # "Does" is no herd of deer.
+        return forms
+    irregular = _irregular()
     for ending, bases in ((Ending.S, _singulars(word)), (Ending.ING, _before_ing(word)), (Ending.PAST, _before_ed(word))):
         known = irregular[ending].get(word)
         for base in (*((known,) if known else ()), *bases):
@@ -79,13 +82,23 @@ def _forms(word: str) -> Mapping[str, Ending]:
 
 
 @cache
+def _grammar() -> Mapping[str, Mapping[str, str]]:
+    return tomllib.loads(files(__package__).joinpath("lexicon", "grammar.toml").read_text("utf-8"))
+
+
 def _irregular() -> Mapping[Ending, Mapping[str, str]]:
-    known = tomllib.loads(files(__package__).joinpath("lexicon", "forms.toml").read_text("utf-8"))
+    known = _grammar()
     return {Ending.S: known["plural"], Ending.ING: known["ing"], Ending.PAST: known["past"]}
 
 
+@cache
+def _small_words() -> frozenset[str]:
+    kinds = ("articles", "possessives", "prepositions", "pronouns", "auxiliaries", "conjunctions")
+    return frozenset(word.strip() for kind in kinds for word in _grammar()["words"][kind].split(","))
+
+
 def _singulars(word: str) -> list[str]:
-    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+    if len(word) < 4 or not word.endswith("s") or word.endswith("ss"):
         return []
     bases = [word[:-1]]
     if word.endswith("es"):

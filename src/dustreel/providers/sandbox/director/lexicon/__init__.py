@@ -6,7 +6,7 @@ others. An entry with a condition that holds stands alone, so that it can also t
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
@@ -21,6 +21,7 @@ SUBJECT = "@subject"
 
 _FILES = ("actions", "camera", "cast", "colours", "manner", "places", "times", "weather")
 _CONDITIONS = frozenset({"before", "after", "near", "as", "ending", "starts"})
+_PLAIN = re.compile("[a-z ]+")
 _SHEETS = "dustreel.providers.sandbox"
 
 
@@ -114,8 +115,8 @@ class Lexicon:
 def lexicon() -> Lexicon:
     subjects, props = _sheets("subjects"), _sheets("props")
     entries = [entry for file in _FILES for entry in _entries(load(file))]
-    entries += [_entry(word, {"subject": name}) for name, sheet in subjects.items() for word in _singulars(sheet)]
-    entries += [_entry(word, {"prop": name}) for name, sheet in props.items() for word in _singulars(sheet)]
+    for field, sheets in (("subject", subjects), ("prop", props)):
+        entries += [entry for name, sheet in sheets.items() for entry in _entries_of(_singulars(sheet), {field: name})]
     by_first_word: dict[str, list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: (-len(entry.words), entry.condition is None)):
         by_first_word.setdefault(entry.words[0], []).append(entry)
@@ -125,6 +126,10 @@ def lexicon() -> Lexicon:
 @cache
 def load(file: str) -> Mapping[str, Any]:
     return tomllib.loads(files(__package__).joinpath(f"{file}.toml").read_text("utf-8"))
+
+
+def listed(words: str) -> list[str]:
+    return [word.strip() for word in words.split(",") if word.strip()]
 
 
 def _sheets(folder: str) -> dict[str, Sheet]:
@@ -138,12 +143,14 @@ def _toml_files(folder: Traversable) -> Iterator[Traversable]:
 
 def _singulars(sheet: Sheet) -> list[str]:
     # "Wolves" as a word of its own would be one wolf.
-    return [word for word in sheet.words if not any(form != word and form in sheet.words for token in tokens_of(word) for form in token.forms)]
+    return [
+        word for word in sheet.words if not any(form != word and form in sheet.words for token in tokens_of(word) for form in token.forms)
+    ]
 
 
 def _head(file: Traversable) -> dict[str, Any]:
-    # What follows the first table is the drawing: long, and not for the director to read.
-    return tomllib.loads(re.split(r"^\[{1,2}\w", file.read_text("utf-8"), maxsplit=1, flags=re.MULTILINE)[0])
+    # What follows the first thing of several lines is the drawing: long, and not for the director to read.
+    return tomllib.loads(re.split(r"^(?:\[|\w+ = [\[{]$)", file.read_text("utf-8"), maxsplit=1, flags=re.MULTILINE)[0])
 
 
 def _sheet(name: str, head: Mapping[str, Any]) -> Sheet:
@@ -152,43 +159,52 @@ def _sheet(name: str, head: Mapping[str, Any]) -> Sheet:
 
 def _entries(file: Mapping[str, Any]) -> Iterator[Entry]:
     for said in file.get("say", ()):
-        for words in _listed(said["words"]):
-            yield _entry(words, {name: value for name, value in said.items() if name != "words"})
+        yield from _entries_of(listed(said["words"]), said)
     for field, table in file.items():
         if field != "say":
             for value, words in table.items():
-                yield from (_entry(word, {field: value}) for word in _listed(words))
+                yield from _entries_of(listed(words), {field: value})
 
 
-def _entry(words: str, said: Mapping[str, Any]) -> Entry:
-    # Written as a prompt would be, and so read as one.
-    bare = tuple(next(iter(token.forms)) for token in tokens_of(words))
-    hints = _says(said.get("hints", {}))
-    says = _says({name: value for name, value in said.items() if name not in _CONDITIONS and name != "hints"})
-    return Entry(bare, Meaning(says, hints), _condition(said))
+def _entries_of(some: Iterable[str], said: Mapping[str, Any]) -> Iterator[Entry]:
+    says = _says({name: value for name, value in said.items() if name not in _CONDITIONS and name not in ("words", "hints")})
+    meaning, condition = Meaning(says, _says(said.get("hints", {}))), _condition(said)
+    for words in some:
+        # Written as a prompt would be, and so read as one.
+        bare = words.split() if _PLAIN.fullmatch(words) else (next(iter(token.forms)) for token in tokens_of(words))
+        yield Entry(tuple(bare), meaning, condition)
 
 
 def _says(said: Mapping[str, Any]) -> Says:
-    readers: dict[str, Any] = {
-        "place": Place, "hour": Hour, "season": Season, "mood": Mood, "style": Style, "move": Move, "framing": Framing, "action": Action,
-        "weather": lambda listed: tuple(map(Weather, _listed(listed))), "players": lambda listed: tuple(_listed(listed)),
-        "colours": lambda listed: tuple(_listed(listed)), "colour": lambda one: (one,),
-    }  # fmt: skip
-    return Says(**{"colours" if name == "colour" else name: readers.get(name, lambda same: same)(value) for name, value in said.items()})
+    return Says(
+        **{"colours" if name == "colour" else name: _READERS[name](value) if name in _READERS else value for name, value in said.items()}
+    )
 
 
 def _condition(said: Mapping[str, Any]) -> Condition | None:
     if _CONDITIONS.isdisjoint(said):
         return None
     return Condition(
-        before=frozenset(_listed(said.get("before", ""))),
-        after=frozenset(_listed(said.get("after", ""))),
-        near=frozenset(_listed(said.get("near", ""))),
+        before=frozenset(listed(said.get("before", ""))),
+        after=frozenset(listed(said.get("after", ""))),
+        near=frozenset(listed(said.get("near", ""))),
         verb={"verb": True, "noun": False}[said["as"]] if "as" in said else None,
-        endings=frozenset(map(Ending, _listed(said.get("ending", "")))),
+        endings=frozenset(map(Ending, listed(said.get("ending", "")))),
         starts=said.get("starts", False),
     )
 
 
-def _listed(words: str) -> list[str]:
-    return [word.strip() for word in words.split(",") if word.strip()]
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "place": Place,
+    "hour": Hour,
+    "weather": lambda words: tuple(map(Weather, listed(words))),
+    "season": Season,
+    "mood": Mood,
+    "style": Style,
+    "move": Move,
+    "framing": Framing,
+    "action": Action,
+    "players": lambda words: tuple(listed(words)),
+    "colours": lambda words: tuple(listed(words)),
+    "colour": lambda word: (word,),
+}
