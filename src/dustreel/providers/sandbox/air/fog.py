@@ -17,7 +17,10 @@ _LONG = 2.2
 class Fog:
     def __init__(self, shot: Shot, light: Light, rng: np.random.Generator, *, amount: float = 0.62) -> None:
         self._columns = max(16, round(_ROWS * shot.aspect))
-        self._banks = [np.asarray(clouds(_ROWS, round(self._columns * _LONG), rng, octaves=4, cells=2, stretch=shot.aspect * 1.6) * 255, np.uint8) for _ in range(2)]
+        self._banks = [
+            np.asarray(clouds(_ROWS, round(self._columns * _LONG), rng, octaves=4, cells=2, stretch=shot.aspect * 1.6) * 255, np.uint8)
+            for _ in range(2)
+        ]
         y = np.linspace(-0.5, 0.5, _ROWS, dtype=np.float32)[:, None]
         thick = (0.34 + 0.66 / (1 + np.exp(-(y - 0.06) * 9))) * (1 - 0.45 * np.clip((y - 0.30) * 5, 0, 1)) * amount
         self._thick = np.asarray(np.broadcast_to(thick * 255, (_ROWS, self._columns)), np.float32).astype(np.uint8)

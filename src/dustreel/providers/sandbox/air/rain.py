@@ -37,7 +37,9 @@ class Rain:
             cv2.add(picture, self._tinted, dst=picture)
 
 
-def _sheet(shot: Shot, rng: np.random.Generator, count: int, length: float, slope: float, level: int, width: float) -> tuple[Picture, int, int]:
+def _sheet(
+    shot: Shot, rng: np.random.Generator, count: int, length: float, slope: float, level: int, width: float
+) -> tuple[Picture, int, int]:
     """A sheet large enough to be cut from at any place, and how soon it repeats, down and across."""
     tall, wide = round(shot.height * 0.8), round(shot.height * 0.9)
     tile = np.zeros((tall, wide), np.uint8)
@@ -60,7 +62,7 @@ def _sheet(shot: Shot, rng: np.random.Generator, count: int, length: float, slop
 
 class Splashes:
     def __init__(self, shot: Shot, light: Light, rng: np.random.Generator, line: float, *, heavy: bool) -> None:
-        count = 34 if heavy else 24
+        count = 24 if heavy else 16
         reach = shot.aspect / 2 + 0.05
         self._each = rng.uniform((-reach, 0, 0, 0.5), (reach, 1, 1, 0.8), (count, 4))
         self._line = line
@@ -82,7 +84,9 @@ class Splashes:
             if not (0 <= row < picture.shape[0] and 0 <= column < picture.shape[1]):
                 continue
             tint = mix(picture[row, column].astype(np.float32), self._tint, fade)
-            stroke(picture, ellipse(where[0], where[1], radius * unit, radius * unit * 0.30, steps=16)[[*range(16), 0]], tint, unit * 0.0014)
+            stroke(
+                picture, ellipse(where[0], where[1], radius * unit, radius * unit * 0.30, steps=12)[[*range(12), 0]], tint, unit * 0.0014
+            )
             if share < 0.4 and number % 2 == 0:
                 hop = 0.016 * math.sin(math.pi * share / 0.4) * (0.5 + 0.7 * near)
                 for side in (-1, 1):

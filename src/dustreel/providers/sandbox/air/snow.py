@@ -18,9 +18,13 @@ class Snow:
         plan = ((0.045, 0.0019, 250, 0.62), (0.080, 0.0030, 120, 0.85))
         self._sheets = [(_sheet(shot, rng, count, size, round(235 * level * bright)), speed) for speed, size, count, level in plan]
         tint = mix(light.shine, np.full(3, 255, np.float32), 0.5) * np.float32(bright)
-        self._sprites = [spared(np.ascontiguousarray(sprite(shot.height * radius, 0.8, tint * np.float32(level))[..., :3])) for radius, level in ((0.0062, 0.80), (0.0090, 0.62), (0.0150, 0.34))]
+        self._sprites = [
+            spared(np.ascontiguousarray(sprite(shot.height * radius, 0.8, tint * np.float32(level))[..., :3]))
+            for radius, level in ((0.0062, 0.80), (0.0090, 0.62), (0.0150, 0.34))
+        ]
         self._near = [
-            (rng.uniform(-1, 1), rng.uniform(0, 1), int(rng.choice(3, p=[0.5, 0.34, 0.16])), rng.uniform(0, 6.28), rng.uniform(0.8, 1.25)) for _ in range(46)
+            (rng.uniform(-1, 1), rng.uniform(0, 1), int(rng.choice(3, p=[0.5, 0.34, 0.16])), rng.uniform(0, 6.28), rng.uniform(0.8, 1.25))
+            for _ in range(46)
         ]
         self._reach = shot.aspect / 2 + 0.06
         self._tinted: Picture = np.empty((shot.height, shot.width, 3), np.uint8)

@@ -13,7 +13,7 @@ from dustreel.providers.sandbox.engine.port import Light
 from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Plane, colour, mix
 from dustreel.providers.sandbox.scene import Shot
 
-_ROWS = 400
+_ROWS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,9 @@ def fireflies(rng: np.random.Generator) -> Swarm:
 
 
 def embers(rng: np.random.Generator, *, few: bool = False) -> Swarm:
-    return Swarm(_start(rng, 42 if few else 150), (0.02, -0.17), 0.036, colour("#ff8a32"), 5.0, 0.0, size=1.5, hot=None if few else colour("#6e2408"))
+    return Swarm(
+        _start(rng, 42 if few else 150), (0.02, -0.17), 0.036, colour("#ff8a32"), 5.0, 0.0, size=1.5, hot=None if few else colour("#6e2408")
+    )
 
 
 def powder(rng: np.random.Generator, tint: Colour) -> Swarm:
@@ -71,7 +73,7 @@ class Specks:
         self._rows, self._columns = math.ceil(shot.height * self._scale), math.ceil(shot.width * self._scale)
         self._plane: Plane = np.empty((self._rows + 1, self._columns + 1), np.float32)
         self._large: Picture = np.empty((shot.height, shot.width, 3), np.uint8)
-        self._blur = max(0.6, self._rows * 0.0022 * swarm.size)
+        self._blur = max(0.6, self._rows * 0.0026 * swarm.size)
         self._reach = shot.aspect / 2 + 0.12
         rise = np.linspace(0, 1, 24, dtype=np.float32)[:, None, None] ** 2
         self._heat = None if swarm.hot is None else np.repeat((rise * swarm.hot).astype(np.uint8), 2, axis=1)
@@ -81,10 +83,10 @@ class Specks:
             self._draw_heat(picture, t)
         self._plane[...] = 0
         self._set(camera, t)
-        soft = cv2.GaussianBlur(self._plane[: self._rows, : self._columns], (0, 0), self._blur)
+        points = cv2.convertScaleAbs(self._plane[: self._rows, : self._columns], alpha=250.0)
+        soft = cv2.GaussianBlur(points, (0, 0), self._blur)
         # A blurred point is as much dimmer as it is wider.
-        gain = 2 * math.pi * self._blur**2
-        glow = cv2.convertScaleAbs(soft, alpha=min(255.0, 170.0 * gain))
+        glow = cv2.convertScaleAbs(soft, alpha=min(9.0, 0.75 * 2 * math.pi * self._blur**2))
         light = cv2.merge([cv2.convertScaleAbs(glow, alpha=float(part) / 255) for part in self._swarm.tint])
         cv2.resize(light, (picture.shape[1], picture.shape[0]), dst=self._large, interpolation=cv2.INTER_LINEAR)
         cv2.add(picture, self._large, dst=picture)

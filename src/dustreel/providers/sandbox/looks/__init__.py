@@ -1,4 +1,4 @@
-"""Styles over the finished picture, each known at once and cheap per frame: operations on bytes, tables, and textures that are made once."""
+"""Styles over the finished picture, each known at once and cheap per frame: bytes, tables, and textures that are made once."""
 
 from collections.abc import Callable
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from dustreel.providers.sandbox.kit import Picture
+from dustreel.providers.sandbox.looks.small import less
 from dustreel.providers.sandbox.scene import Shot
 
 _SHRINK = 4
@@ -19,9 +20,11 @@ class Anime:
         x = np.linspace(0, 1, columns, dtype=np.float32)[None]
         y = np.linspace(0, 1, rows, dtype=np.float32)[:, None]
         # Sky light from above, as backgrounds are painted.
-        wash = np.clip(1.0 - 1.5 * y, 0, 1)[..., None] * np.array((8, 16, 34), np.float32)
+        wash = np.clip(1.0 - 1.5 * y, 0, 1)[..., None] * np.array((0, 5, 16), np.float32)
         streak = np.exp(-(((x - 0.25 - 0.35 * y) / 0.10) ** 2)) + 0.6 * np.exp(-(((x - 0.62 - 0.35 * y) / 0.05) ** 2))
-        self._streak = np.asarray(np.clip((streak * np.clip(1.1 - y, 0, 1))[..., None] * np.array((30, 26, 18), np.float32), 0, 255), np.uint8)
+        self._streak = np.asarray(
+            np.clip((streak * np.clip(1.1 - y, 0, 1))[..., None] * np.array((20, 17, 11), np.float32), 0, 255), np.uint8
+        )
         self._wash = np.asarray(np.broadcast_to(wash, (rows, columns, 3)), np.float32).astype(np.uint8)
         self._large: Picture = np.empty((shot.height, shot.width, 3), np.uint8)
 
@@ -30,13 +33,13 @@ class Anime:
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         # Lines lie on the dark side of every edge.
         around = cv2.blur(grey, (self._thick, self._thick))
-        ink = cv2.convertScaleAbs(cv2.subtract(cv2.subtract(around, grey), 7), alpha=5.0)
-        cv2.addWeighted(picture, 1.36, cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), -0.30, 5, dst=picture)
+        ink = cv2.convertScaleAbs(less(cv2.subtract(around, grey), 7), alpha=5.0)
+        cv2.addWeighted(picture, 1.36, cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), -0.34, 0, dst=picture)
         cv2.subtract(picture, cv2.cvtColor(ink, cv2.COLOR_GRAY2RGB), dst=picture)
         small = cv2.resize(picture, (width // _SHRINK, height // _SHRINK), interpolation=cv2.INTER_LINEAR)
-        bright = cv2.subtract(small, np.array((150, 150, 150, 0), np.float64))
+        bright = less(small, 208)
         bloom = cv2.blur(cv2.blur(bright, (15, 15)), (15, 15))
-        light = cv2.addWeighted(bloom, 1.3, self._streak, 0.75 + 0.25 * math.sin(t * 0.8), 0)
+        light = cv2.addWeighted(bloom, 1.0, self._streak, 0.75 + 0.25 * math.sin(t * 0.8), 0)
         cv2.add(light, self._wash, dst=light)
         cv2.resize(light, (width, height), dst=self._large, interpolation=cv2.INTER_LINEAR)
         cv2.add(picture, self._large, dst=picture)

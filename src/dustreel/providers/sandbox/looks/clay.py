@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from dustreel.providers.sandbox.kit import Picture, Plane, clouds
-from dustreel.providers.sandbox.looks.small import Small, moved
+from dustreel.providers.sandbox.looks.small import Small, less, moved
 from dustreel.providers.sandbox.scene import Shot
 
 # Stop motion is shot on twos, and the surface changes with every setting.
@@ -25,7 +25,7 @@ class Clay:
     def apply(self, picture: Picture, t: float) -> Picture:
         small = cv2.medianBlur(cv2.medianBlur(self._small.shrink(picture), 5), 5)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-        soft = cv2.blur(grey, (self._round, self._round))
+        soft = np.asarray(cv2.blur(grey, (self._round, self._round)), np.uint8)
         step = max(1, round(1.5 * self._small.step))
         # What faces the lamp at the upper left is brighter, what turns away darker: 128 is flat.
         relief = cv2.addWeighted(moved(soft, -step, -step), 1.5, moved(soft, step, step), -1.5, 128)
@@ -36,7 +36,7 @@ class Clay:
         # Clay is coloured through and through: more colour, no deep black.
         solid = cv2.addWeighted(small, 1.24, cv2.cvtColor(soft, cv2.COLOR_GRAY2RGB), -0.30, 22)
         solid = cv2.addWeighted(solid, 1.0, cv2.cvtColor(relief, cv2.COLOR_GRAY2RGB), 0.85, -109)
-        gloss = cv2.convertScaleAbs(cv2.subtract(relief, 168), alpha=0.9)
+        gloss = cv2.convertScaleAbs(less(relief, 168), alpha=0.9)
         cv2.add(solid, cv2.cvtColor(gloss, cv2.COLOR_GRAY2RGB), dst=solid)
         return self._small.enlarge(np.asarray(solid, np.uint8), picture)
 

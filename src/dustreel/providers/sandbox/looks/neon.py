@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from dustreel.providers.sandbox.kit import Picture
-from dustreel.providers.sandbox.looks.small import Small
+from dustreel.providers.sandbox.looks.small import Small, less
 from dustreel.providers.sandbox.scene import Shot
 
 # Down to violet and blue, with little of the green left.
@@ -28,7 +28,7 @@ class NeonLook:
         small = self._small
         grey = cv2.blur(cv2.cvtColor(small.shrink(picture), cv2.COLOR_RGB2GRAY), (3, 3))
         edge = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-        tube = cv2.convertScaleAbs(cv2.subtract(edge, 10), alpha=5.5)
+        tube = cv2.convertScaleAbs(less(edge, 10), alpha=5.5)
         size = (small.columns // 3, small.rows // 3)
         far = cv2.resize(tube, size, interpolation=cv2.INTER_AREA)
         far = cv2.resize(cv2.blur(cv2.blur(far, (7, 7)), (7, 7)), (small.columns, small.rows), interpolation=cv2.INTER_LINEAR)
@@ -36,7 +36,7 @@ class NeonLook:
         left = int((t * 0.05 % 1.0) * small.columns)
         light = cv2.multiply(cv2.cvtColor(burning, cv2.COLOR_GRAY2RGB), self._tints[:, left : left + small.columns], scale=1 / 255)
         # The heart of a tube is nearly white.
-        heart = cv2.convertScaleAbs(cv2.subtract(tube, 150), alpha=0.8)
+        heart = cv2.convertScaleAbs(less(tube, 150), alpha=0.8)
         cv2.add(light, cv2.cvtColor(heart, cv2.COLOR_GRAY2RGB), dst=light)
         cv2.transform(picture, _NIGHT, dst=self._large)
         small.enlarge(np.asarray(light, np.uint8), picture)

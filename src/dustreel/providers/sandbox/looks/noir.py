@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from dustreel.providers.sandbox.kit import Picture, smooth
+from dustreel.providers.sandbox.looks.small import less
 from dustreel.providers.sandbox.scene import Shot
 
 _SHRINK = 4
@@ -16,7 +17,7 @@ class Noir:
         self._shot = shot
         level = np.arange(256) / 255
         # Dark stays dark, the middle is steep, and highlights glow.
-        curve = np.array([smooth(float(v) * 1.10 - 0.03) * 0.62 + float(v) ** 0.85 * 0.38 for v in level])
+        curve = np.array([smooth(float(v) * 1.22 - 0.02) * 0.60 + float(v) ** 0.62 * 0.40 for v in level])
         self._curve = np.asarray(np.clip(curve * 248 + 4, 0, 255), np.uint8)
         rows, columns = shot.height, shot.width
         x = np.linspace(-shot.aspect / 2, shot.aspect / 2, columns, dtype=np.float32)[None]
@@ -32,7 +33,7 @@ class Noir:
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         grey = cv2.LUT(grey, self._curve)
         small = cv2.resize(grey, (self._shot.width // _SHRINK, self._shot.height // _SHRINK), interpolation=cv2.INTER_LINEAR)
-        bright = cv2.blur(cv2.convertScaleAbs(cv2.subtract(small, 150), alpha=0.85), (9, 9))
+        bright = cv2.blur(cv2.convertScaleAbs(less(small, 150), alpha=0.85), (9, 9))
         glow = cv2.blur(bright, (17, 17))
         # The blind is far out of focus, and moves as slowly as clouds do.
         shift = round(self._shot.height * 0.010 * math.sin(t * 0.5))

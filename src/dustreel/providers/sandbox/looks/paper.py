@@ -11,7 +11,7 @@ from dustreel.providers.sandbox.scene import Shot
 class Paper:
     def __init__(self, shot: Shot, rng: np.random.Generator) -> None:
         self._small = small = Small(shot)
-        fibre = small.texture(rng, fine=0.030, coarse=0.03, cells=9)
+        fibre = small.texture(rng, fine=0.016, coarse=0.03, cells=9)
         self._card = as_shade(np.clip(fibre * 0.95, 0, 1))
         self._drop = max(2, round(4 * small.step))
 

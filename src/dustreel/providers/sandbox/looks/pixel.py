@@ -12,13 +12,14 @@ from dustreel.providers.sandbox.scene import Shot
 # How many pixels the shorter side has.
 _SHORT = 132
 _PALETTE = (
-    "#181425 #262b44 #3a4466 #5a6988 #8b9bb4 #c0cbdc #ffffff #3e2731 #733e39 #b86f50 #d77643 #e4a672 #ead4aa #be4a2f #a22633 #e43b44 #f77622 "
-    "#feae34 #fee761 #63c74d #3e8948 #265c42 #193c3e #124e89 #0099db #2ce8f5 #68386c #b55088 #f6757a #e8b796 #c28569 #ff4f8b #0b0b1a #0f2350 "
-    "#1f4f9f #3f7fd0 #7fb8e8 #bfe3f5 #2a1b4d #5a3f86 #8f5fa8 #d98aa0 #ffc9a0 #fff0c8 #a8d878 #5c4a3a #8a7a6a #1a3328"
+    "#181425 #262b44 #3a4466 #5a6988 #8b9bb4 #c0cbdc #ffffff #3e2731 #733e39 #b86f50 #d77643 #e4a672 #ead4aa #be4a2f "
+    "#a22633 #e43b44 #f77622 #feae34 #fee761 #63c74d #3e8948 #265c42 #193c3e #124e89 #0099db #2ce8f5 #68386c #b55088 "
+    "#f6757a #e8b796 #c28569 #ff4f8b #0b0b1a #0f2350 #1f4f9f #3f7fd0 #7fb8e8 #bfe3f5 #2a1b4d #5a3f86 #8f5fa8 #d98aa0 "
+    "#ffc9a0 #fff0c8 #a8d878 #5c4a3a #8a7a6a #1a3328"
 )
 _BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32) / 16 - 0.47
 # How far apart, in levels, two colours may be that are dithered into each other.
-_SPREAD = 26.0
+_SPREAD = 15.0
 
 
 class Pixel:

@@ -1,7 +1,10 @@
 """Styles work on a smaller picture: strokes, grains and layers then look the same at every size, and cost little."""
 
+from typing import Any
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from dustreel.providers.sandbox.kit import Picture, Plane, clouds
 from dustreel.providers.sandbox.scene import Shot
@@ -28,8 +31,9 @@ class Small:
 
     def texture(self, rng: np.random.Generator, *, fine: float, coarse: float, cells: int = 6) -> Plane:
         """Around 1: fine tooth and coarse blotches, by so much each."""
-        tooth = cv2.GaussianBlur(rng.normal(0, 1, (self.rows, self.columns)).astype(np.float32), (0, 0), 0.8 * self.step)
-        tooth /= max(float(tooth.std()), 1e-6)
+        noise = rng.normal(0, 1, (self.rows, self.columns)).astype(np.float32)
+        tooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.8 * self.step), np.float32)
+        tooth = tooth / max(float(tooth.std()), 1e-6)
         blotch = clouds(self.rows, self.columns, rng, octaves=4, cells=cells, stretch=self.columns / self.rows) - 0.5
         return np.asarray(1 + fine * tooth + coarse * 2 * blotch, np.float32)
 
@@ -44,3 +48,8 @@ def moved(plane: Picture, across: int, down: int) -> Picture:
     rows, columns = plane.shape[:2]
     padded = cv2.copyMakeBorder(plane, max(down, 0), max(-down, 0), max(across, 0), max(-across, 0), cv2.BORDER_REPLICATE)
     return np.asarray(padded[max(-down, 0) : max(-down, 0) + rows, max(-across, 0) : max(-across, 0) + columns], np.uint8)
+
+
+def less(picture: NDArray[Any], amount: float) -> Picture:
+    """Every level lower by so much, and none below 0."""
+    return np.asarray(cv2.subtract(picture, np.full(4, amount, np.float64)), np.uint8)

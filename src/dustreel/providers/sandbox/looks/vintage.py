@@ -45,7 +45,9 @@ class Vintage:
         rows, columns = height - abs(down), width - abs(across)
         if down or across:
             picture[...] = self._work
-        picture[y0 : y0 + rows, x0 : x0 + columns] = self._work[max(-down, 0) : max(-down, 0) + rows, max(-across, 0) : max(-across, 0) + columns]
+        picture[y0 : y0 + rows, x0 : x0 + columns] = self._work[
+            max(-down, 0) : max(-down, 0) + rows, max(-across, 0) : max(-across, 0) + columns
+        ]
 
     def _dirt(self, picture: Picture, rng: np.random.Generator, t: float) -> None:
         height, width = picture.shape[:2]
@@ -61,7 +63,9 @@ class Vintage:
             centre = (int(rng.uniform(0, width)), int(rng.uniform(0, height)))
             radius = max(1, round(height * rng.uniform(0.0012, 0.0042)))
             tone = (232, 222, 196) if rng.random() < 0.4 else (38, 28, 20)
-            cv2.ellipse(picture, centre, (radius, max(1, round(radius * rng.uniform(0.4, 1)))), rng.uniform(0, 180), 0, 360, tone, -1, cv2.LINE_AA)
+            cv2.ellipse(
+                picture, centre, (radius, max(1, round(radius * rng.uniform(0.4, 1)))), rng.uniform(0, 180), 0, 360, tone, -1, cv2.LINE_AA
+            )
         if rng.random() < 0.22:
             start = rng.uniform((0.1, 0.1), (0.9, 0.9)) * (width, height)
             bend = np.cumsum(rng.normal(0, height * 0.008, (9, 2)) + rng.normal(0, height * 0.006, 2), axis=0)

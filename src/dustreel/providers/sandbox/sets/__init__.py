@@ -1,6 +1,7 @@
 """The places: each a file that builds a Scenery from a shot, a storyboard and a light."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,9 +25,10 @@ from dustreel.providers.sandbox.sets import (
     street,
     underwater,
 )
+from dustreel.providers.sandbox.sets.campfire import Campfire
 from dustreel.providers.sandbox.sets.light import light_of
 from dustreel.providers.sandbox.sets.scenery import Scenery
-from dustreel.providers.sandbox.storyboard import Place, Storyboard
+from dustreel.providers.sandbox.storyboard import Place, Storyboard, Weather
 
 type Builder = Callable[[Shot, Storyboard, Light, np.random.Generator], Scenery]
 
@@ -50,7 +52,14 @@ PLACES: dict[Place, Builder] = {
 }
 
 
+# Where a fire in the open air burns on logs.
+_CAMPS = (Place.FIELD, Place.FOREST, Place.MOUNTAINS, Place.DESERT, Place.BEACH)
+
+
 def build(shot: Shot, storyboard: Storyboard) -> tuple[Set, Light]:
     light = light_of(shot, storyboard)
     rng = np.random.default_rng((storyboard.seed, 101))
-    return PLACES[storyboard.place](shot, storyboard, light, rng), light
+    scenery = PLACES[storyboard.place](shot, storyboard, light, rng)
+    if Weather.FIRE in storyboard.weather and storyboard.place in _CAMPS:
+        scenery = replace(scenery, back=(*scenery.back, Campfire(shot, light, rng)))
+    return scenery, light

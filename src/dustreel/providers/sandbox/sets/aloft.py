@@ -9,7 +9,8 @@ from dustreel.providers.sandbox.engine.port import Light
 from dustreel.providers.sandbox.kit import Camera, Colour, Picture, mix
 from dustreel.providers.sandbox.scene import Shot
 from dustreel.providers.sandbox.sets.clouds import ball
-from dustreel.providers.sandbox.sets.glow import Rays
+from dustreel.providers.sandbox.sets.distance import Distance, far_shot
+from dustreel.providers.sandbox.sets.glow import Lights, Rays
 from dustreel.providers.sandbox.sets.light import luma, sun_is_seen
 from dustreel.providers.sandbox.sets.plate import lay
 from dustreel.providers.sandbox.sets.scenery import Layer, Scenery, flying
@@ -23,12 +24,14 @@ _ROWS = 150
 
 def build(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator) -> Scenery:
     head, foot = _tones(storyboard, light)
-    back: list[Layer] = [Sky(shot, storyboard, light, rng, until=0.5)]
+    far = far_shot(shot)
+    distance: list[Layer] = [Sky(far, storyboard, light, rng, until=0.5)]
     for number, (y, size, depth, near) in enumerate(((0.22, 0.055, 0.25, 0.30), (0.31, 0.085, 0.45, 0.58), (0.40, 0.12, 0.70, 0.82))):
-        back.append(Billows(rng, y, size, depth, mix(light.horizon, head, near), mix(light.haze, foot, near), 0.012 * 1.9**number))
+        distance.append(Billows(rng, y, size, depth, mix(light.horizon, head, near), mix(light.haze, foot, near), 0.012 * 1.9**number))
+    back: list[Layer] = [Distance(far, distance)]
     if sun_is_seen(storyboard):
         if storyboard.hour in (Hour.GOLDEN, Hour.DAWN):
-            back.append(Rays(shot, rng, light.sun, light.horizon * np.float32(0.42)))
+            back.append(Lights(shot, rng, rays=Rays(shot, rng, light.sun, light.horizon * np.float32(0.42))))
         if not light.dark:
             back.append(Gulls(light, rng, 4, -0.05))
     front = (Billows(rng, 0.52, 0.13, 1.3, head, mix(foot, light.middle, 0.2), 0.11),)

@@ -9,6 +9,7 @@ from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Points, colo
 from dustreel.providers.sandbox.scene import Shot
 from dustreel.providers.sandbox.sets import ground, trees
 from dustreel.providers.sandbox.sets.canvas import Canvas
+from dustreel.providers.sandbox.sets.distance import Distance, far_shot
 from dustreel.providers.sandbox.sets.light import lit, sun_is_seen
 from dustreel.providers.sandbox.sets.plate import Plate
 from dustreel.providers.sandbox.sets.scenery import Layer, Scenery, flying, standing
@@ -26,7 +27,9 @@ def build(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Gener
     deep = sea_colour(storyboard, light)
     if storyboard.hour is Hour.DAY:
         deep = mix(deep, lit(light, colour("#2fb8c0")), 0.5)
-    back: list[Layer] = [Sky(shot, storyboard, light, rng, until=_LINE), ground.Still(_headland(shot, storyboard, light, rng))]
+    far = far_shot(shot)
+    distance: list[Layer] = [Sky(far, storyboard, light, rng, until=_LINE), ground.Still(_headland(far, storyboard, light, rng))]
+    back: list[Layer] = [Distance(far, distance, until=_LINE + 0.02)]
     if sun_is_seen(storyboard) and not light.dark:
         back.append(Gulls(light, rng, 4))
     back += [
@@ -69,7 +72,10 @@ def _sand(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Gener
     for _ in range(60):
         at, share = rng.uniform(-canvas.across, canvas.across), rng.random() ** 1.3
         size = 0.0015 + 0.006 * share
-        canvas.shape(ellipse(at, 0.30 + 0.25 * share, size, size * 0.5, steps=12), lit(light, colour(("#f6e4d0", "#c89a78", "#f0b8a0")[int(rng.integers(3))]), 0.95))
+        canvas.shape(
+            ellipse(at, 0.30 + 0.25 * share, size, size * 0.5, steps=12),
+            lit(light, colour(("#f6e4d0", "#c89a78", "#f0b8a0")[int(rng.integers(3))]), 0.95),
+        )
     canvas.grain(rng, 0.045)
     return Plate(canvas, _DEPTH)
 
@@ -95,7 +101,11 @@ class Surf:
             share = (t / 7.5 + number / 3) % 1.0
             y = _shore(self._x) - 0.105 * (1 - share) ** 1.4 - 0.022
             wave = 0.0035 * np.sin(self._x * 13 + number * 2.0 + t * 0.8) + 0.003 * np.sin(self._x * 5 - number)
-            thick = (0.0010 + 0.0045 * share) * np.clip(0.55 + 0.9 * np.sin(self._x * (4 + number) + number * 1.7 + t * 0.3), 0.0, 1.3) * math.sin(math.pi * share)
+            thick = (
+                (0.0010 + 0.0045 * share)
+                * np.clip(0.55 + 0.9 * np.sin(self._x * (4 + number) + number * 1.7 + t * 0.3), 0.0, 1.3)
+                * math.sin(math.pi * share)
+            )
             upper, lower = np.stack([self._x, y + wave - thick], -1), np.stack([self._x, y + wave + thick * 0.6], -1)
             fill(picture, camera.see(np.concatenate([upper, lower[::-1]]), _DEPTH), self._foam)
 
@@ -131,5 +141,14 @@ def _grass(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Gene
         for _ in range(70):
             at = side * (shot.aspect / 2 + 0.10 - 0.30 * rng.random() ** 1.6)
             tall, bend = rng.uniform(0.08, 0.20), -side * rng.uniform(0.0, 0.08) + rng.normal(0, 0.02)
-            canvas.shape([(at - 0.003, 0.62), (at + bend * 0.3 - 0.002, 0.54 - tall * 0.55), (at + bend, 0.54 - tall), (at + bend * 0.3 + 0.002, 0.54 - tall * 0.55), (at + 0.003, 0.62)], tints[int(rng.integers(3))])
+            canvas.shape(
+                [
+                    (at - 0.003, 0.62),
+                    (at + bend * 0.3 - 0.002, 0.54 - tall * 0.55),
+                    (at + bend, 0.54 - tall),
+                    (at + bend * 0.3 + 0.002, 0.54 - tall * 0.55),
+                    (at + 0.003, 0.62),
+                ],
+                tints[int(rng.integers(3))],
+            )
     return ground.Swaying(Plate(canvas, 1.35, foot=0.62), 0.032 * ground.wind(storyboard) ** 0.7, 1.1)

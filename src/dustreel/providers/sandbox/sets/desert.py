@@ -7,6 +7,7 @@ from dustreel.providers.sandbox.kit import Colour, Points, clouds, colour, ellip
 from dustreel.providers.sandbox.scene import Shot
 from dustreel.providers.sandbox.sets import ground
 from dustreel.providers.sandbox.sets.canvas import Canvas
+from dustreel.providers.sandbox.sets.distance import Distance, far_shot
 from dustreel.providers.sandbox.sets.glow import Glow, Lights
 from dustreel.providers.sandbox.sets.light import lit, sun_is_seen
 from dustreel.providers.sandbox.sets.plate import Plate
@@ -19,24 +20,36 @@ _SAND, _STONE = colour("#e2b478"), colour("#b8705a")
 
 def build(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator) -> Scenery:
     dust = mix(light.haze, lit(light, _SAND), 0.35)
-    back: list[Layer] = [
-        Sky(shot, storyboard, light, rng, until=0.10),
-        ground.Still(_mesas(shot, light, rng)),
+    far = far_shot(shot)
+    distance: list[Layer] = [
+        Sky(far, storyboard, light, rng, until=0.10),
+        ground.Still(_mesas(far, light, rng)),
         ground.Haze(rng, y=0.10, half=0.06, depth=0.3, tint=dust, amount=0.55, speed=0.012),
+    ]
+    back: list[Layer] = [
+        Distance(far, distance, until=0.24),
         ground.Still(_dunes(shot, light, rng)),
         ground.Haze(rng, y=0.215, half=0.035, depth=0.7, tint=dust, amount=0.40, speed=0.09),
         ground.Still(_floor(shot, light, rng)),
     ]
     if sun_is_seen(storyboard) and not light.dark:
         back.append(Lights(shot, rng, [Glow(light.sun[0], light.sun[1], 0.12, 0.75, light.horizon * np.float32(0.26))]))
-    front = (ground.Haze(rng, y=0.43, half=0.06, depth=1.2, tint=dust, amount=0.22 * ground.wind(storyboard) ** 0.5, speed=0.16), _brush(shot, storyboard, light, rng))
+    front = (
+        ground.Haze(rng, y=0.43, half=0.06, depth=1.2, tint=dust, amount=0.22 * ground.wind(storyboard) ** 0.5, speed=0.16),
+        _brush(shot, storyboard, light, rng),
+    )
     return Scenery(tuple(back), front, standing(shot, 0.335, 0.19), flying(shot, -0.10, 0.16))
 
 
 def _mesas(shot: Shot, light: Light, rng: np.random.Generator) -> Plate:
     canvas = Canvas(shot)
     side = 1.0 if light.sun[0] > 0 else -1.0
-    for near, middle, half, tall in ((0.22, -0.62, 0.20, 0.115), (0.22, 0.30, 0.10, 0.075), (0.38, 0.66, 0.19, 0.15), (0.34, -0.22, 0.055, 0.10)):
+    for near, middle, half, tall in (
+        (0.22, -0.62, 0.20, 0.115),
+        (0.22, 0.30, 0.10, 0.075),
+        (0.38, 0.66, 0.19, 0.15),
+        (0.34, -0.22, 0.055, 0.10),
+    ):
         x = -side * middle * min(1.0, shot.aspect / 1.5)
         shape = _mesa(x, half, tall, rng)
         canvas.shape(shape, lit(light, _STONE * np.float32(0.62), near, shade=0.8))
@@ -46,7 +59,11 @@ def _mesas(shot: Shot, light: Light, rng: np.random.Generator) -> Plate:
         canvas.shape(bright, lit(light, _STONE, near))
         for layer in (0.28, 0.52):
             y = 0.115 - tall * (1 - layer)
-            canvas.line([(x - half * (0.62 + 0.3 * layer), y), (x + half * (0.62 + 0.3 * layer), y + 0.002)], lit(light, _STONE * np.float32(0.8), near), 0.0022)
+            canvas.line(
+                [(x - half * (0.62 + 0.3 * layer), y), (x + half * (0.62 + 0.3 * layer), y + 0.002)],
+                lit(light, _STONE * np.float32(0.8), near),
+                0.0022,
+            )
     x, y = ground.crest(canvas, rng, 0.135, 0.035, octaves=4, cells=1.0, rough=0.4)
     ground.ridge(canvas, x, y, lit(light, _SAND * np.float32(0.9), 0.34), lit(light, _SAND, 0.34), bottom=0.30)
     return Plate(canvas, 0.26)
@@ -54,7 +71,12 @@ def _mesas(shot: Shot, light: Light, rng: np.random.Generator) -> Plate:
 
 def _mesa(x: float, half: float, tall: float, rng: np.random.Generator) -> Points:
     foot = 0.125
-    left = [(x - half * 1.25, foot), (x - half * 0.92, foot - tall * 0.42), (x - half * 0.80, foot - tall * 0.46), (x - half * 0.74, foot - tall * 0.95)]
+    left = [
+        (x - half * 1.25, foot),
+        (x - half * 0.92, foot - tall * 0.42),
+        (x - half * 0.80, foot - tall * 0.46),
+        (x - half * 0.74, foot - tall * 0.95),
+    ]
     top = [(x + share * half, foot - tall * (1 + rng.uniform(-0.03, 0.03))) for share in np.linspace(-0.7, 0.7, 6)]
     right = [(2 * x - px, py) for px, py in reversed(left)]
     return np.array([*left, *top, *right])
@@ -81,7 +103,9 @@ def _dunes(shot: Shot, light: Light, rng: np.random.Generator) -> Plate:
     return Plate(canvas, 0.52)
 
 
-def _shade(canvas: Canvas, x: Points, y: Points, peak: float, base: float, tall: float, side: float, dark: Colour, rng: np.random.Generator) -> None:
+def _shade(
+    canvas: Canvas, x: Points, y: Points, peak: float, base: float, tall: float, side: float, dark: Colour, rng: np.random.Generator
+) -> None:
     """The lee side: from the crest down to an edge that winds towards us."""
     top = float(np.interp(peak, x, y))
     end = peak - side * 0.22
@@ -112,16 +136,36 @@ def _floor(shot: Shot, light: Light, rng: np.random.Generator) -> Plate:
 def _cactus(canvas: Canvas, x: float, foot: float, tall: float, light: Light) -> None:
     side = 1.0 if light.sun[0] > x else -1.0
     green, bright = lit(light, colour("#4e7a4c") * np.float32(0.72), 0.92, shade=0.6), lit(light, colour("#7fae62"), 0.94)
-    canvas.shape(ellipse(x - side * tall * 0.25, foot + 0.004, tall * 0.36, tall * 0.035), lit(light, _SAND * np.float32(0.5), 0.95, shade=0.8))
+    canvas.shape(
+        ellipse(x - side * tall * 0.25, foot + 0.004, tall * 0.36, tall * 0.035), lit(light, _SAND * np.float32(0.5), 0.95, shade=0.8)
+    )
     limbs = [
         ([(x, foot + 0.005), (x, foot - tall * 0.5), (x, foot - tall)], 0.085),
-        ([(x, foot - tall * 0.36), (x - tall * 0.20, foot - tall * 0.38), (x - tall * 0.26, foot - tall * 0.50), (x - tall * 0.26, foot - tall * 0.72)], 0.055),
-        ([(x, foot - tall * 0.50), (x + tall * 0.19, foot - tall * 0.52), (x + tall * 0.25, foot - tall * 0.62), (x + tall * 0.25, foot - tall * 0.86)], 0.05),
+        (
+            [
+                (x, foot - tall * 0.36),
+                (x - tall * 0.20, foot - tall * 0.38),
+                (x - tall * 0.26, foot - tall * 0.50),
+                (x - tall * 0.26, foot - tall * 0.72),
+            ],
+            0.055,
+        ),
+        (
+            [
+                (x, foot - tall * 0.50),
+                (x + tall * 0.19, foot - tall * 0.52),
+                (x + tall * 0.25, foot - tall * 0.62),
+                (x + tall * 0.25, foot - tall * 0.86),
+            ],
+            0.05,
+        ),
     ]
     for path, width in limbs:
         canvas.shape(tube(path, width * tall, width * tall * 0.92), green)
     for path, width in limbs:
-        canvas.shape(tube([(px + side * width * tall * 0.42, py - 0.004) for px, py in path], width * tall * 0.36, width * tall * 0.34), bright)
+        canvas.shape(
+            tube([(px + side * width * tall * 0.42, py - 0.004) for px, py in path], width * tall * 0.36, width * tall * 0.34), bright
+        )
 
 
 def _brush(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator) -> ground.Swaying:
@@ -132,5 +176,14 @@ def _brush(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Gene
         for _ in range(16):
             at, tall = middle + rng.normal(0, 0.028), rng.uniform(0.05, 0.11)
             bend = (at - middle) * 1.6 + rng.normal(0, 0.012)
-            canvas.shape([(at - 0.0026, 0.60), (at + bend * 0.4 - 0.002, 0.52 - tall * 0.5), (at + bend, 0.52 - tall), (at + bend * 0.4 + 0.002, 0.52 - tall * 0.5), (at + 0.0026, 0.60)], tints[int(rng.integers(3))])
+            canvas.shape(
+                [
+                    (at - 0.0026, 0.60),
+                    (at + bend * 0.4 - 0.002, 0.52 - tall * 0.5),
+                    (at + bend, 0.52 - tall),
+                    (at + bend * 0.4 + 0.002, 0.52 - tall * 0.5),
+                    (at + 0.0026, 0.60),
+                ],
+                tints[int(rng.integers(3))],
+            )
     return ground.Swaying(Plate(canvas, 1.4, foot=0.60), 0.03 * ground.wind(storyboard) ** 0.7, 0.2)

@@ -7,7 +7,8 @@ from dustreel.providers.sandbox.kit import colour, ellipse, mix
 from dustreel.providers.sandbox.scene import Shot
 from dustreel.providers.sandbox.sets import ground, trees
 from dustreel.providers.sandbox.sets.canvas import Canvas
-from dustreel.providers.sandbox.sets.glow import Rays
+from dustreel.providers.sandbox.sets.distance import Distance, far_shot
+from dustreel.providers.sandbox.sets.glow import Lights, Rays
 from dustreel.providers.sandbox.sets.light import lit, sun_is_seen
 from dustreel.providers.sandbox.sets.plate import Plate
 from dustreel.providers.sandbox.sets.scenery import Layer, Scenery, flying, standing
@@ -19,15 +20,19 @@ _LINE = 0.12
 
 def build(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator) -> Scenery:
     green = ground.grass_colour(storyboard)
-    back: list[Layer] = [
-        Sky(shot, storyboard, light, rng, until=_LINE),
-        ground.Still(_hills(shot, storyboard, light, rng)),
+    far = far_shot(shot)
+    distance: list[Layer] = [
+        Sky(far, storyboard, light, rng, until=_LINE),
+        ground.Still(_hills(far, storyboard, light, rng)),
         ground.Haze(rng, y=0.10, half=0.09, depth=0.4, tint=mix(light.haze, light.horizon, 0.5), amount=0.55),
+    ]
+    back: list[Layer] = [
+        Distance(far, distance, until=0.27),
         ground.Still(_meadow(shot, storyboard, light, rng)),
         _tree(shot, storyboard, light, rng),
     ]
     if sun_is_seen(storyboard) and storyboard.hour in (Hour.GOLDEN, Hour.DAWN):
-        back.append(Rays(shot, rng, light.sun, light.horizon * np.float32(0.5)))
+        back.append(Lights(shot, rng, rays=Rays(shot, rng, light.sun, light.horizon * np.float32(0.5))))
     grasses = (lit(light, green * np.float32(0.62), 1.0), lit(light, green * np.float32(0.80), 1.0), lit(light, green, 1.0))
     front = [_grass(shot, storyboard, light, rng, grasses, number) for number in range(2)]
     return Scenery(tuple(back), tuple(front), standing(shot, 0.335, 0.20), flying(shot, -0.10, 0.17))
@@ -57,7 +62,13 @@ def _copses(
             continue
         foot, size = float(np.interp(at, x, y)), rng.uniform(0.008, 0.017) * (0.6 + near)
         tint = lit(light, leaves[int(rng.integers(len(leaves)))] * np.float32(0.8), near + 0.06)
-        canvas.shapes([ellipse(at + dx * size, foot - size * up, size * r, size * r) for dx, up, r in ((-0.7, 0.5, 0.75), (0.6, 0.45, 0.7), (0.0, 0.95, 0.9))], tint)
+        canvas.shapes(
+            [
+                ellipse(at + dx * size, foot - size * up, size * r, size * r)
+                for dx, up, r in ((-0.7, 0.5, 0.75), (0.6, 0.45, 0.7), (0.0, 0.95, 0.9))
+            ],
+            tint,
+        )
 
 
 def _meadow(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator) -> Plate:

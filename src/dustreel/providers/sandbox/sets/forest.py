@@ -9,7 +9,8 @@ from dustreel.providers.sandbox.kit import Colour, clouds, colour, mix, tube
 from dustreel.providers.sandbox.scene import Shot
 from dustreel.providers.sandbox.sets import ground, trees
 from dustreel.providers.sandbox.sets.canvas import Canvas
-from dustreel.providers.sandbox.sets.glow import Rays
+from dustreel.providers.sandbox.sets.distance import Distance, far_shot
+from dustreel.providers.sandbox.sets.glow import Lights, Rays
 from dustreel.providers.sandbox.sets.light import lit, sun_is_seen
 from dustreel.providers.sandbox.sets.plate import Plate
 from dustreel.providers.sandbox.sets.scenery import Layer, Scenery, flying, standing
@@ -21,23 +22,30 @@ _FLOOR = 0.16
 
 def build(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator) -> Scenery:
     mist = mix(light.haze, light.horizon, 0.5)
-    back: list[Layer] = [
-        Sky(shot, storyboard, light, rng, until=0.10),
-        ground.Still(_wood(shot, storyboard, light, rng, 0.22, 42, 0.16, 0.36)),
+    far = far_shot(shot)
+    distance: list[Layer] = [
+        Sky(far, storyboard, light, rng, until=0.10),
+        ground.Still(_wood(far, storyboard, light, rng, 0.22, 42, 0.16, 0.36)),
         ground.Haze(rng, y=0.10, half=0.15, depth=0.36, tint=mist, amount=0.62, speed=0.012),
-        ground.Still(_wood(shot, storyboard, light, rng, 0.48, 20, 0.19, 0.58)),
+        ground.Still(_wood(far, storyboard, light, rng, 0.48, 20, 0.19, 0.58)),
         ground.Haze(rng, y=0.17, half=0.09, depth=0.6, tint=mist, amount=0.42, speed=0.02),
+    ]
+    back: list[Layer] = [
+        Distance(far, distance, until=0.30),
         ground.Still(_floor(shot, storyboard, light, rng)),
     ]
     if sun_is_seen(storyboard):
         source = (light.sun[0] * 1.5, -0.62 if not light.dark else min(light.sun[1], -0.3))
         strength = np.float32(0.40 if light.dark else 0.62)
-        back.append(Rays(shot, rng, source, mix(light.shine, light.key, 0.5) * strength, depth=0.4, reach=1.7))
+        rays = Rays(shot, rng, source, mix(light.shine, light.key, 0.5) * strength, depth=0.4, reach=1.7)
+        back.append(Lights(shot, rng, rays=rays))
     front = (_frame(shot, storyboard, light, rng, -1.0), _frame(shot, storyboard, light, rng, 1.0), _ferns(shot, storyboard, light, rng))
     return Scenery(tuple(back), front, standing(shot, 0.335, 0.21), flying(shot, -0.08, 0.16))
 
 
-def _wood(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator, near: float, count: int, foot: float, depth: float) -> Plate:
+def _wood(
+    shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator, near: float, count: int, foot: float, depth: float
+) -> Plate:
     """A row of trees with their crowns, as deep in the haze as they are far."""
     canvas = Canvas(shot)
     snow = ground.snowy(storyboard)
@@ -54,7 +62,9 @@ def _wood(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Gener
             white = lit(light, ground.SNOW, near + 0.20) if snow else None
             trees.fir(canvas, float(at), base + 0.02, tall * 1.15, green, mix(green, light.key, 0.25), rng, snow=white, side=side)
         else:
-            _trunk(canvas, float(at), base + 0.02, 0.020 * (0.5 + near) * rng.uniform(0.6, 1.3), bark, mix(bark, light.key, 0.30), side, rng)
+            _trunk(
+                canvas, float(at), base + 0.02, 0.020 * (0.5 + near) * rng.uniform(0.6, 1.3), bark, mix(bark, light.key, 0.30), side, rng
+            )
     if not snow:
         _crowns(canvas, storyboard, light, rng, near)
     ground.ridge(canvas, x, y + 0.004, floor, mix(floor, light.key, 0.25), bottom=foot + 0.14)
@@ -70,7 +80,14 @@ def _trunk(canvas: Canvas, x: float, foot: float, half: float, bark: Colour, bri
     for _ in range(2):
         up, way = rng.uniform(0.16, 0.5), rng.choice((-1, 1))
         start = (x + lean * up, foot - up)
-        canvas.shape(tube([start, (start[0] + way * half * 3, start[1] - half * 2), (start[0] + way * half * 7, start[1] - half * 6)], half * 0.30, half * 0.06), bark)
+        canvas.shape(
+            tube(
+                [start, (start[0] + way * half * 3, start[1] - half * 2), (start[0] + way * half * 7, start[1] - half * 6)],
+                half * 0.30,
+                half * 0.06,
+            ),
+            bark,
+        )
 
 
 def _crowns(canvas: Canvas, storyboard: Storyboard, light: Light, rng: np.random.Generator, near: float) -> None:
@@ -96,10 +113,12 @@ def _floor(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Gene
     green = own if ground.snowy(storyboard) else mix(own, colour("#6a5a3a"), 0.35)
     x, y = ground.crest(canvas, rng, _FLOOR + 0.075, 0.035, octaves=4, cells=1.1)
     patch = colour("#8fa0c4") if ground.snowy(storyboard) else ground.leaf_colours(storyboard)[0]
-    ground.meadow(canvas, rng, x, y, lit(light, green * np.float32(0.9)), lit(light, green, 0.74), lit(light, mix(green, patch, 0.5)), light)
+    ground.meadow(
+        canvas, rng, x, y, lit(light, green * np.float32(0.9)), lit(light, green, 0.74), lit(light, mix(green, patch, 0.5)), light
+    )
     across, down = canvas.grid()
     # Patches of light that came through the leaves.
-    spots = clouds(*across.shape, rng, octaves=3, cells=9, stretch=0.45)
+    spots = clouds(across.shape[0], across.shape[1], rng, octaves=3, cells=9, stretch=0.45)
     pools = np.clip(spots * 3 - 1.75, 0, 1) * np.clip((down - 0.20) * 9, 0, 1) * np.exp(-((across / 0.8) ** 2))
     canvas.brighten(np.asarray(pools * (0.16 if light.dark else 0.34), np.float32), light.key)
     if not ground.snowy(storyboard):

@@ -1,4 +1,4 @@
-"""Soft light: halos, lamps, beams and rays, drawn at a quarter of the size and poured over the picture in one go."""
+"""Soft light: halos, lamps, beams and rays, drawn at a fifth of the size and poured over the picture in one go."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Plane, clouds, disc, spared
 from dustreel.providers.sandbox.scene import Shot
 
-SHRINK = 4
+SHRINK = 5
 
 type Pulse = Callable[[float], float]
 
@@ -55,9 +55,15 @@ class Lights:
     """Glows and beams of a place. Beams are seen in the haze that drifts through them."""
 
     def __init__(
-        self, shot: Shot, rng: np.random.Generator, glows: Sequence[Glow] = (), beams: Sequence[Beam] = (), depth: float = 0.3
+        self,
+        shot: Shot,
+        rng: np.random.Generator,
+        glows: Sequence[Glow] = (),
+        beams: Sequence[Beam] = (),
+        depth: float = 0.3,
+        rays: "Rays | None" = None,
     ) -> None:
-        self._shot, self._glows, self._depth = shot, glows, depth
+        self._shot, self._glows, self._depth, self._rays = shot, glows, depth, rays
         self._rows, self._columns = math.ceil(shot.height / SHRINK), math.ceil(shot.width / SHRINK)
         self._unit = shot.height / SHRINK
         self._canvas: Picture = np.zeros((self._rows, self._columns, 4), np.uint8)
@@ -72,6 +78,8 @@ class Lights:
         canvas[...] = 0
         if self._beams:
             self._shine(canvas, camera, t)
+        if self._rays is not None:
+            self._rays.shine(canvas, camera, t)
         for glow, sprite in zip(self._glows, self._sprites, strict=True):
             (where,) = camera.see([(glow.x, glow.y)], glow.depth, shrunk=1 / SHRINK)
             add_soft(canvas, sprite, where[0], where[1], glow.pulse(t))
@@ -122,20 +130,16 @@ class Rays:
         angle, far = np.arctan2(y, x), np.hypot(x, y)
         self._margin = margin
         self._patterns = [self._pattern(angle, far, tint, reach, rng) for _ in range(2)]
-        self._canvas: Picture = np.empty((self._rows, self._columns, 4), np.uint8)
         self._mixed = np.empty_like(self._patterns[0])
-        self._large: Picture = np.empty((shot.height, shot.width, 3), np.uint8)
 
-    def draw(self, picture: Picture, camera: Camera, t: float) -> None:
+    def shine(self, canvas: Picture, camera: Camera, t: float) -> None:
         share = 0.5 + 0.5 * math.sin(t * 0.55)
         cv2.addWeighted(self._patterns[0], 0.35 + 0.65 * share, self._patterns[1], 1 - 0.65 * share, 0.0, dst=self._mixed)
         x, y = self._margin + camera.x * self._depth * self._unit, self._margin + camera.y * self._depth * self._unit
         matrix = np.array([[1, 0, x], [0, 1, y]], np.float32)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(self._mixed, matrix, (self._columns, self._rows), dst=self._canvas, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        light = cv2.cvtColor(self._canvas, cv2.COLOR_RGBA2RGB)
-        cv2.resize(light, (self._shot.width, self._shot.height), dst=self._large, interpolation=cv2.INTER_LINEAR)
-        cv2.add(picture, self._large, dst=picture)
+        moved = cv2.warpAffine(self._mixed, matrix, (self._columns, self._rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        cv2.add(canvas, moved, dst=canvas)
 
     @staticmethod
     def _pattern(angle: Plane, far: Plane, tint: Colour, reach: float, rng: np.random.Generator) -> Picture:

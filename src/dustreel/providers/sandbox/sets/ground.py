@@ -87,8 +87,8 @@ def meadow(canvas: Canvas, rng: np.random.Generator, x: Points, y: Points, near:
     across, down = canvas.grid()
     top = np.interp(across[0], x, y).astype(np.float32)
     depth = np.clip((down - top) / max(0.05, 0.62 - float(top.min())), 0, 1)
-    noise = clouds(*across.shape, rng, octaves=6, cells=7, stretch=1.2)
-    stripes = clouds(*across.shape, rng, octaves=4, cells=16, stretch=0.16)
+    noise = clouds(across.shape[0], across.shape[1], rng, octaves=6, cells=7, stretch=1.2)
+    stripes = clouds(across.shape[0], across.shape[1], rng, octaves=4, cells=16, stretch=0.16)
     amount = (depth**0.8)[..., None]
     ground = far + (near - far) * amount
     ground = ground + (patch - ground) * (np.clip(stripes * 1.5 - 0.45 + (noise - 0.5) * 0.5, 0, 1) * (0.25 + 0.35 * depth))[..., None]
@@ -207,5 +207,5 @@ def shaded(light: Light, albedo: Colour, *nears: float) -> list[Colour]:
 def dappled(canvas: Canvas, rng: np.random.Generator, tint: Colour, *, cells: int = 9, amount: float = 0.35) -> None:
     """Irregular light on what is drawn so far."""
     x, _ = canvas.grid()
-    noise: Plane = clouds(*x.shape, rng, octaves=4, cells=cells, stretch=1.4)
+    noise: Plane = clouds(x.shape[0], x.shape[1], rng, octaves=4, cells=cells, stretch=1.4)
     canvas.tint(np.asarray(np.clip(noise * 2.2 - 1.1, 0, 1) * amount, np.float32), tint)

@@ -8,9 +8,11 @@ import numpy as np
 from dustreel.providers.sandbox.engine.port import Light
 from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Points, ellipse, spline, tube
 from dustreel.providers.sandbox.scene import Shot
-from dustreel.providers.sandbox.sets.glow import SHRINK, add_soft, sprite
+from dustreel.providers.sandbox.sets.glow import add_soft, sprite
 
 _DEPTH = 1.5
+# Heads out of focus lose nothing by being drawn small.
+SHRINK = 4
 
 
 class Hall:
@@ -53,10 +55,10 @@ class Hall:
                 shapes = [*shapes, _arm(x, y + 1.5 * nod, size, phase, beat)]
             for shape in shapes:
                 pixels = camera.see(shape, _DEPTH, shrunk=1 / SHRINK) - (0, top / SHRINK)
-                cv2.fillPoly(rims, [np.round((pixels - (0, height * 0.006 / SHRINK)) * 32).astype(np.int32)], (255,), cv2.LINE_8, 5)
-                cv2.fillPoly(heads, [np.round(pixels * 32).astype(np.int32)], (255,), cv2.LINE_8, 5)
+                cv2.fillPoly(rims, [np.round((pixels - (0, height * 0.006 / SHRINK)) * 32).astype(np.int32)], (255,), cv2.LINE_AA, 5)
+                cv2.fillPoly(heads, [np.round(pixels * 32).astype(np.int32)], (255,), cv2.LINE_AA, 5)
         rims = np.asarray(cv2.subtract(rims, heads), np.uint8)
-        blur, band = height * 0.0052 / SHRINK, picture[top:]
+        blur, band = max(0.9, height * 0.0052 / SHRINK), picture[top:]
         size_of_band = (width, height - top)
         shade = cv2.resize(cv2.bitwise_not(cv2.GaussianBlur(heads, (0, 0), blur)), size_of_band, interpolation=cv2.INTER_LINEAR)
         cv2.multiply(band, cv2.cvtColor(shade, cv2.COLOR_GRAY2BGR), dst=band, scale=1 / 255.0)

@@ -45,7 +45,12 @@ class Window:
         for x, y, near, phase in self._drops:
             if self._falls == "rain":
                 at = ((x + 0.02 * near) % 1 * wide, (y + t * 1.6 * near) % 1.15 * tall - 0.1 * tall)
-                stroke(region, np.array([at, (at[0] - unit * 0.003, at[1] + unit * 0.026 * near)]), mix(self._light.middle, tint, 0.6), unit * 0.0012)
+                stroke(
+                    region,
+                    np.array([at, (at[0] - unit * 0.003, at[1] + unit * 0.026 * near)]),
+                    mix(self._light.middle, tint, 0.6),
+                    unit * 0.0012,
+                )
             else:
                 at = ((x + 0.03 * math.sin(t * 0.9 + phase)) % 1 * wide, (y + t * 0.13 * near) % 1.05 * tall)
                 fill(region, ellipse(at[0], at[1], unit * 0.0028 * near, unit * 0.0028 * near, steps=8), (246, 250, 255))
@@ -60,7 +65,12 @@ class Window:
         away = np.hypot(x - sun[0], y - sun[1])
         sky = sky + (light.shine - sky) * (np.exp(-((away / 0.13) ** 2)) * (0.25 if light.dark else 0.6))[..., None]
         reach_x, reach_y = self.half + 0.09, self.tall + 0.09
-        frame = [(self.x - reach_x, self.y - reach_y), (self.x + reach_x, self.y - reach_y), (self.x + reach_x, self.y + reach_y), (self.x - reach_x, self.y + reach_y)]
+        frame = [
+            (self.x - reach_x, self.y - reach_y),
+            (self.x + reach_x, self.y - reach_y),
+            (self.x + reach_x, self.y + reach_y),
+            (self.x - reach_x, self.y + reach_y),
+        ]
         canvas.lay(np.asarray(sky, np.float32), frame)
         kept = canvas.cover.copy()
         if light.dark:
@@ -80,7 +90,12 @@ class Window:
 
 def hole(canvas: Canvas, window: Window) -> None:
     """Cuts a window's panes out of a wall."""
-    corners = [(window.x - window.half, window.y - window.tall), (window.x + window.half, window.y - window.tall), (window.x + window.half, window.y + window.tall), (window.x - window.half, window.y + window.tall)]
+    corners = [
+        (window.x - window.half, window.y - window.tall),
+        (window.x + window.half, window.y - window.tall),
+        (window.x + window.half, window.y + window.tall),
+        (window.x - window.half, window.y + window.tall),
+    ]
     pixels = canvas.pixels(corners)
     fill(canvas.colour, pixels, (0, 0, 0))
     fill(canvas.cover, pixels, (0.0,))
@@ -119,7 +134,10 @@ def curtain(shot: Shot, light: Light, window: Window, side: float, cloth: Colour
         tuck = side * 0.018 * (number / folds)
         shape = [(first, top), (last, top), (last + tuck, (top + bottom) / 2), (last, bottom), (first, bottom)]
         canvas.shape(shape, lit(light, cloth * np.float32(tone)))
-        canvas.shape([(first, top), (first + (last - first) * 0.22, top), (first + (last - first) * 0.22, bottom), (first, bottom)], lit(light, cloth * np.float32(tone * 1.14)))
+        canvas.shape(
+            [(first, top), (first + (last - first) * 0.22, top), (first + (last - first) * 0.22, bottom), (first, bottom)],
+            lit(light, cloth * np.float32(tone * 1.14)),
+        )
     return ground.Swaying(Plate(canvas, WALL_DEPTH + 0.02, foot=top), 0.010, side, 0.7)
 
 
@@ -155,7 +173,11 @@ def books(canvas: Canvas, light: Light, rng: np.random.Generator, left: float, r
         tint = lit(light, tints[int(rng.integers(len(tints)))], 1.0, shade=0.25)
         lean = 0.010 if rng.random() < 0.08 else 0.0
         canvas.shape([(x, foot), (x + lean, foot - high), (min(x + wide, right) + lean, foot - high), (min(x + wide, right), foot)], tint)
-        canvas.line([(x + wide * 0.3 + lean * 0.8, foot - high * 0.8), (min(x + wide * 0.7, right) + lean * 0.8, foot - high * 0.8)], mix(tint, light.key, 0.4), 0.0015)
+        canvas.line(
+            [(x + wide * 0.3 + lean * 0.8, foot - high * 0.8), (min(x + wide * 0.7, right) + lean * 0.8, foot - high * 0.8)],
+            mix(tint, light.key, 0.4),
+            0.0015,
+        )
         x += wide + 0.001
 
 
@@ -177,11 +199,24 @@ class Flames:
         for share, code in ((1.0, "#d8481c"), (0.74, "#ff8a2a"), (0.50, "#ffc24a"), (0.28, "#fff0b0")):
             shapes = []
             for number, at in enumerate((-0.62, -0.22, 0.20, 0.58)):
-                high = self._size * share * (0.75 + 0.22 * math.sin(t * 7.1 + number * 2.3) + 0.14 * math.sin(t * 11.7 + number * 1.1)) * (1.15 - 0.5 * abs(at))
+                high = (
+                    self._size
+                    * share
+                    * (0.75 + 0.22 * math.sin(t * 7.1 + number * 2.3) + 0.14 * math.sin(t * 11.7 + number * 1.1))
+                    * (1.15 - 0.5 * abs(at))
+                )
                 half, x = self._size * 0.30 * share, self._x + at * self._size * 0.8
                 lean = self._size * 0.14 * math.sin(t * 3.7 + number * 1.9)
-                side = [(-half, 0.0), (-half * 0.95, -high * 0.30), (-half * 0.45 + lean * 0.4, -high * 0.68), (lean, -high), (half * 0.5 + lean * 0.4, -high * 0.62), (half, -high * 0.28), (half, 0.0)]
-                shapes.append(camera.see(np.array(side) + (x, self._y), self._depth))
+                side = [
+                    (-half, 0.0),
+                    (-half * 0.95, -high * 0.30),
+                    (-half * 0.45 + lean * 0.4, -high * 0.68),
+                    (lean, -high),
+                    (half * 0.5 + lean * 0.4, -high * 0.62),
+                    (half, -high * 0.28),
+                    (half, 0.0),
+                ]
+                shapes.append(camera.see(np.array(side) + np.array((x, self._y)), self._depth))
             fill_each(picture, shapes, colour(code))
 
 
@@ -190,7 +225,10 @@ class Steam:
 
     def __init__(self, shot: Shot, light: Light, x: float, y: float, depth: float) -> None:
         self._x, self._y, self._depth = x, y, depth
-        self._sprites = [sprite(shot.height * radius, 1.7, mix(light.shine, light.haze, 0.3) * np.float32(0.17)) for radius in (0.026, 0.036, 0.048, 0.060)]
+        self._sprites = [
+            sprite(shot.height * radius, 1.7, mix(light.shine, light.haze, 0.3) * np.float32(0.17))
+            for radius in (0.026, 0.036, 0.048, 0.060)
+        ]
 
     def draw(self, picture: Picture, camera: Camera, t: float) -> None:
         for number in range(9):

@@ -21,12 +21,18 @@ _LINE, _COUNTER = 0.275, 0.075
 def build(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator) -> Scenery:
     narrow = min(1.0, shot.aspect / 1.6)
     burning = lamps_lit(storyboard)
-    paint = colour(storyboard.palette[0]) if storyboard.palette else colour(("#7fa8a0", "#d8a86a", "#8a9ac0", "#c98a80")[storyboard.seed % 4])
+    paint = (
+        colour(storyboard.palette[0]) if storyboard.palette else colour(("#7fa8a0", "#d8a86a", "#8a9ac0", "#c98a80")[storyboard.seed % 4])
+    )
     window = Window(shot, storyboard, rng, -0.20 * narrow, -0.16, 0.145 * (0.7 + 0.3 * narrow), 0.145)
     stove = 0.36 * narrow
     lamps = ((-0.46 * narrow, -0.30), (0.10 * narrow, -0.33), (0.66 * narrow, -0.30))
     back: list[Layer] = [window, ground.Still(_wall(shot, light, rng, window, paint, narrow, stove))]
-    back += [ground.Still(_floor(shot, light, rng)), Steam(shot, light, stove - 0.04, _COUNTER - 0.105, WALL_DEPTH), Pendants(lamps, light, 1.25)]
+    back += [
+        ground.Still(_floor(shot, light, rng)),
+        Steam(shot, light, stove - 0.04, _COUNTER - 0.105, WALL_DEPTH),
+        Pendants(lamps, light, 1.25),
+    ]
     glows = [Glow(stove, 0.215, WALL_DEPTH, 0.17, colour("#ff8a3a") * np.float32(0.40), breathing(1.0, 0.1))]
     strength = np.float32(0.42 if burning else 0.12)
     glows += [Glow(x, y + 0.05, 0.7, 0.44, light.key * strength) for x, y in lamps]
@@ -53,9 +59,20 @@ def _wall(shot: Shot, light: Light, rng: np.random.Generator, window: Window, pa
     interior.sash(canvas, window, lit(light, colour("#fbf4e6")), lit(light, colour("#c8bca6")))
     for number in range(5):
         x = window.x - 0.10 + 0.05 * number
-        canvas.shape([(x - 0.014, window.y + window.tall + 0.014), (x - 0.011, window.y + window.tall - 0.016), (x + 0.011, window.y + window.tall - 0.016), (x + 0.014, window.y + window.tall + 0.014)][::-1], lit(light, colour("#c4764a")))
+        canvas.shape(
+            [
+                (x - 0.014, window.y + window.tall + 0.014),
+                (x - 0.011, window.y + window.tall - 0.016),
+                (x + 0.011, window.y + window.tall - 0.016),
+                (x + 0.014, window.y + window.tall + 0.014),
+            ][::-1],
+            lit(light, colour("#c4764a")),
+        )
         for leaf in range(5):
-            canvas.shape(ellipse(x - 0.014 + 0.007 * leaf, window.y + window.tall - 0.026 - 0.008 * (leaf % 3), 0.008, 0.011, steps=14), lit(light, colour("#5a9a4a") * np.float32(0.8 + 0.08 * leaf)))
+            canvas.shape(
+                ellipse(x - 0.014 + 0.007 * leaf, window.y + window.tall - 0.026 - 0.008 * (leaf % 3), 0.008, 0.011, steps=14),
+                lit(light, colour("#5a9a4a") * np.float32(0.8 + 0.08 * leaf)),
+            )
     canvas.grain(rng, 0.016)
     across, down = canvas.grid()
     canvas.tint(np.asarray(np.clip(np.hypot(across / 1.15, (down + 0.05) / 0.78) - 0.5, 0, 1) * 0.5, np.float32), light.ink)
@@ -86,7 +103,18 @@ def _counter(canvas: Canvas, light: Light, rng: np.random.Generator, paint: Colo
     box(canvas, stove - 0.16, -0.147, stove + 0.16, -0.128, steel)
     for x, code in ((-0.62, "#d84a3c"), (-0.585, "#e8a03c"), (-0.60, "#c8d04a")):
         canvas.shape(ellipse(x, _COUNTER - 0.020 - (0.02 if code == "#c8d04a" else 0), 0.021, 0.020), lit(light, colour(code)))
-    canvas.shape(spline([(-0.665, _COUNTER - 0.022), (-0.645, _COUNTER - 0.003), (-0.555, _COUNTER - 0.003), (-0.535, _COUNTER - 0.022), (-0.60, _COUNTER - 0.014)]), lit(light, colour("#f2ead8")))
+    canvas.shape(
+        spline(
+            [
+                (-0.665, _COUNTER - 0.022),
+                (-0.645, _COUNTER - 0.003),
+                (-0.555, _COUNTER - 0.003),
+                (-0.535, _COUNTER - 0.022),
+                (-0.60, _COUNTER - 0.014),
+            ]
+        ),
+        lit(light, colour("#f2ead8")),
+    )
 
 
 def _cupboards(canvas: Canvas, light: Light, paint: Colour, narrow: float) -> None:
@@ -152,7 +180,15 @@ def _floor(shot: Shot, light: Light, rng: np.random.Generator) -> Plate:
         for column in range(-18, 18):
             if (row + column) % 2:
                 left, right = column * 0.115, (column + 1) * 0.115
-                canvas.shape([(left * first, edges[row]), (right * first, edges[row]), (right * last, edges[row + 1]), (left * last, edges[row + 1])], dark)
+                canvas.shape(
+                    [
+                        (left * first, edges[row]),
+                        (right * first, edges[row]),
+                        (right * last, edges[row + 1]),
+                        (left * last, edges[row + 1]),
+                    ],
+                    dark,
+                )
     across, down = canvas.grid()
     canvas.tint(np.asarray(np.clip(1 - (down - _LINE) / 0.03, 0, 1) * 0.45, np.float32), light.ink)
     canvas.tint(np.asarray(np.clip((down - 0.36) / 0.28, 0, 1) * 0.52, np.float32), light.ink)
@@ -173,6 +209,19 @@ def _table(shot: Shot, light: Light, rng: np.random.Generator, narrow: float) ->
         tint = mix(lit(light, colour(code)), light.ink, 0.15)
         canvas.shape(ellipse(x + 0.19 + left, 0.445 - up, 0.034, 0.033), tint)
         canvas.shape(ellipse(x + 0.18 + left, 0.433 - up, 0.012, 0.009), mix(tint, light.shine, 0.45))
-    canvas.shape(spline([(x + 0.09, 0.398), (x + 0.12, 0.438), (x + 0.16, 0.452), (x + 0.22, 0.452), (x + 0.26, 0.438), (x + 0.29, 0.398), (x + 0.19, 0.406)]), bowl)
+    canvas.shape(
+        spline(
+            [
+                (x + 0.09, 0.398),
+                (x + 0.12, 0.438),
+                (x + 0.16, 0.452),
+                (x + 0.22, 0.452),
+                (x + 0.26, 0.438),
+                (x + 0.29, 0.398),
+                (x + 0.19, 0.406),
+            ]
+        ),
+        bowl,
+    )
     canvas.grain(rng, 0.03)
     return Plate(canvas, 1.25)

@@ -53,7 +53,7 @@ def light_outside(shot: Shot, storyboard: Storyboard) -> Light:
 
 def lit(light: Light, albedo: Colour, near: float = 1.0, shade: float = 0.0) -> Colour:
     """What something of a colour looks like in this light; far things fade into the haze, things in shade turn to the fill."""
-    lamp = mix(light.key, light.fill, (0.45 if light.dark else 0.25) + 0.45 * shade) / 255.0
+    lamp = mix(light.key, light.fill, (0.45 if light.dark and light.exposure < 0.5 else 0.25) + 0.45 * shade) / 255.0
     seen = mix(light.ink, albedo * lamp, (0.24 + 0.76 * light.exposure) * (1 - 0.35 * shade))
     return mix(light.haze, seen, near)
 

@@ -7,7 +7,8 @@ from dustreel.providers.sandbox.kit import Colour, Points, colour, mix
 from dustreel.providers.sandbox.scene import Shot
 from dustreel.providers.sandbox.sets import ground, trees
 from dustreel.providers.sandbox.sets.canvas import Canvas
-from dustreel.providers.sandbox.sets.glow import Rays
+from dustreel.providers.sandbox.sets.distance import Distance, far_shot
+from dustreel.providers.sandbox.sets.glow import Lights, Rays
 from dustreel.providers.sandbox.sets.light import lit, sun_is_seen
 from dustreel.providers.sandbox.sets.plate import Plate
 from dustreel.providers.sandbox.sets.scenery import Layer, Scenery, flying, standing
@@ -19,22 +20,28 @@ _ROCK = colour("#74809a")
 
 def build(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator) -> Scenery:
     mist = mix(light.haze, light.horizon, 0.45)
-    back: list[Layer] = [
-        Sky(shot, storyboard, light, rng, until=0.06),
-        ground.Still(_peaks(shot, light, rng, 0.08, 0.36, 0.30, cells=1.35, depth=0.22)),
+    far = far_shot(shot)
+    distance: list[Layer] = [
+        Sky(far, storyboard, light, rng, until=0.06),
+        ground.Still(_peaks(far, light, rng, 0.08, 0.36, 0.30, cells=1.35, depth=0.22)),
         ground.Haze(rng, y=0.07, half=0.10, depth=0.28, tint=mist, amount=0.72, speed=0.010),
-        ground.Still(_peaks(shot, light, rng, 0.16, 0.26, 0.52, cells=1.9, depth=0.36)),
+        ground.Still(_peaks(far, light, rng, 0.16, 0.26, 0.52, cells=1.9, depth=0.36)),
         ground.Haze(rng, y=0.14, half=0.09, depth=0.42, tint=mist, amount=0.62, speed=0.016),
+    ]
+    back: list[Layer] = [
+        Distance(far, distance, until=0.30),
         ground.Still(_wooded(shot, storyboard, light, rng)),
         ground.Still(_meadow(shot, storyboard, light, rng)),
     ]
     if sun_is_seen(storyboard) and storyboard.hour in (Hour.GOLDEN, Hour.DAWN):
-        back.append(Rays(shot, rng, light.sun, light.horizon * np.float32(0.42)))
+        back.append(Lights(shot, rng, rays=Rays(shot, rng, light.sun, light.horizon * np.float32(0.42))))
     front = (_near(shot, storyboard, light, rng),)
     return Scenery(tuple(back), front, standing(shot, 0.345, 0.19), flying(shot, -0.08, 0.16))
 
 
-def _peaks(shot: Shot, light: Light, rng: np.random.Generator, base: float, rugged: float, near: float, *, cells: float, depth: float) -> Plate:
+def _peaks(
+    shot: Shot, light: Light, rng: np.random.Generator, base: float, rugged: float, near: float, *, cells: float, depth: float
+) -> Plate:
     canvas = Canvas(shot)
     x, y = ground.crest(canvas, rng, base, rugged, octaves=7, cells=cells, rough=0.50, sharp=True)
     # Higher in the middle of a wide picture, so that the sky has a shape.
@@ -42,12 +49,15 @@ def _peaks(shot: Shot, light: Light, rng: np.random.Generator, base: float, rugg
     dark, bright = lit(light, _ROCK * np.float32(0.62), near, shade=0.8), lit(light, _ROCK * np.float32(1.12), near)
     ground.ridge(canvas, x, y, dark, mix(bright, light.shine, 0.35), bottom=base + 0.16)
     side = 1.0 if light.sun[0] > 0 else -1.0
-    snow, blue = mix(light.haze, lit(light, ground.SNOW), near + 0.25), mix(light.haze, lit(light, colour("#a9bede"), shade=0.6), near + 0.15)
+    snow, blue = (
+        mix(light.haze, lit(light, ground.SNOW), near + 0.25),
+        mix(light.haze, lit(light, colour("#a9bede"), shade=0.6), near + 0.15),
+    )
     for left, top, right in _summits(x, y):
         _face(canvas, rng, x, y, left, top, right, side, bright, base + 0.16)
         _snow(canvas, rng, x, y, left, top, right, side, snow, blue)
     canvas.grain(rng, 0.014)
-    across, down = canvas.grid()
+    _, down = canvas.grid()
     fade = np.clip((down - base + 0.06) / 0.16, 0, 1) * 0.75
     canvas.tint(np.asarray(fade, np.float32), mix(light.haze, light.horizon, 0.3))
     return Plate(canvas, depth)
@@ -65,7 +75,18 @@ def _summits(x: Points, y: Points) -> list[tuple[int, int, int]]:
     return found
 
 
-def _face(canvas: Canvas, rng: np.random.Generator, x: Points, y: Points, left: int, top: int, right: int, side: float, tint: Colour, bottom: float) -> None:
+def _face(
+    canvas: Canvas,
+    rng: np.random.Generator,
+    x: Points,
+    y: Points,
+    left: int,
+    top: int,
+    right: int,
+    side: float,
+    tint: Colour,
+    bottom: float,
+) -> None:
     """The side of a peak that the sun shines on: from its ridge down along a zigzag spur."""
     steps = np.linspace(0, 1, 9)
     spur_x = x[top] - side * 0.02 * steps + np.cumsum(rng.normal(0, 0.010, 9)) * steps
@@ -77,7 +98,18 @@ def _face(canvas: Canvas, rng: np.random.Generator, x: Points, y: Points, left: 
     canvas.shape(np.concatenate([edge, end, spur[::-1]]), tint)
 
 
-def _snow(canvas: Canvas, rng: np.random.Generator, x: Points, y: Points, left: int, top: int, right: int, side: float, bright: Colour, shaded: Colour) -> None:
+def _snow(
+    canvas: Canvas,
+    rng: np.random.Generator,
+    x: Points,
+    y: Points,
+    left: int,
+    top: int,
+    right: int,
+    side: float,
+    bright: Colour,
+    shaded: Colour,
+) -> None:
     """A cap with a ragged hem, one half of it in shade."""
     fall = min(y[left], y[right]) - y[top]
     if fall < 0.025:
@@ -110,7 +142,17 @@ def _wooded(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Gen
     side = 1.0 if light.sun[0] > 0 else -1.0
     for at in np.sort(rng.uniform(-canvas.across, canvas.across, 85)):
         foot = float(np.interp(at, x, y))
-        trees.fir(canvas, float(at), foot + 0.012, rng.uniform(0.05, 0.10), tint * np.float32(0.8), mix(tint, light.key, 0.3), rng, snow=snow, side=side)
+        trees.fir(
+            canvas,
+            float(at),
+            foot + 0.012,
+            rng.uniform(0.05, 0.10),
+            tint * np.float32(0.8),
+            mix(tint, light.key, 0.3),
+            rng,
+            snow=snow,
+            side=side,
+        )
     ground.ridge(canvas, x, y + 0.004, tint, mix(tint, light.key, 0.3), bottom=0.34)
     return Plate(canvas, 0.62)
 

@@ -20,7 +20,12 @@ _ROWS = 216
 
 def build(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator) -> Scenery:
     colours = _palette(storyboard, light, rng)
-    return Scenery((Silk(shot, storyboard, colours, rng), Orbs(shot, storyboard, colours, rng)), (), standing(shot, 0.33, 0.2), flying(shot, -0.02, 0.2))
+    return Scenery(
+        (Silk(shot, storyboard, colours, rng), Orbs(shot, storyboard, colours, rng)),
+        (),
+        standing(shot, 0.33, 0.2),
+        flying(shot, -0.02, 0.2),
+    )
 
 
 def _palette(storyboard: Storyboard, light: Light, rng: np.random.Generator) -> list[Colour]:
@@ -30,7 +35,14 @@ def _palette(storyboard: Storyboard, light: Light, rng: np.random.Generator) -> 
         first, last = named[0], named[-1]
         middle = named[1] if len(named) == 3 else mix(first, last, 0.5)
         deep = saturate(first, 1.2) * np.float32(0.16)
-        return [deep, saturate(first, 1.1) * np.float32(0.55), mix(first, middle, 0.4), saturate(middle, 1.1), mix(last, colour("#fff6e6"), 0.25), colour("#fffaf0")]
+        return [
+            deep,
+            saturate(first, 1.1) * np.float32(0.55),
+            mix(first, middle, 0.4),
+            saturate(middle, 1.1),
+            mix(last, colour("#fff6e6"), 0.25),
+            colour("#fffaf0"),
+        ]
     bright = 1.0 if storyboard.hour is not Hour.NIGHT else 0.8
     calm = {Mood.JOYFUL: 1.15, Mood.MELANCHOLY: 0.6, Mood.TENDER: 0.75, Mood.TENSE: 0.9}.get(storyboard.mood, 0.95)
     hue = float(rng.random())
@@ -56,7 +68,12 @@ class Silk:
         # Each wave at two moments a quarter of a period apart: between them lies every other moment.
         self._waves: list[tuple[Plane, Plane, float, float]] = []
         for number in range(6):
-            phase = across * (3.2 + 2.1 * number) + along * float(rng.uniform(-1.6, 1.6)) + warp[number % 2] * (5.5 + 1.5 * number) + float(rng.uniform(0, 6.28))
+            phase = (
+                across * (3.2 + 2.1 * number)
+                + along * float(rng.uniform(-1.6, 1.6))
+                + warp[number % 2] * (5.5 + 1.5 * number)
+                + float(rng.uniform(0, 6.28))
+            )
             pace = float(rng.uniform(0.7, 1.4)) * (1 if number % 2 else -1)
             self._waves.append((np.cos(phase).astype(np.float32), np.sin(phase).astype(np.float32), pace, 1.0 / (1 + 0.55 * number)))
         self._table = _ramp(colours)
@@ -84,9 +101,23 @@ class Silk:
     def _enlarge(self, silk: Picture, picture: Picture, camera: Camera) -> None:
         zoom = max(1.0, 1 + (camera.zoom - 1) * 0.5) * 1.06
         x, y = self._columns / 2 * (1 - 1 / zoom), self._rows / 2 * (1 - 1 / zoom)
-        shift = np.array([[1 / zoom, 0, x + np.clip(camera.x * 0.3 * self._rows, -x, x)], [0, 1 / zoom, y + np.clip(camera.y * 0.3 * self._rows, -y, y)]], np.float32)
-        moved = cv2.warpAffine(cv2.cvtColor(silk, cv2.COLOR_RGB2RGBA), shift, (self._columns, self._rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
-        cv2.resize(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), (picture.shape[1], picture.shape[0]), dst=picture, interpolation=cv2.INTER_CUBIC)
+        shift = np.array(
+            [
+                [1 / zoom, 0, x + np.clip(camera.x * 0.3 * self._rows, -x, x)],
+                [0, 1 / zoom, y + np.clip(camera.y * 0.3 * self._rows, -y, y)],
+            ],
+            np.float32,
+        )
+        moved = cv2.warpAffine(
+            cv2.cvtColor(silk, cv2.COLOR_RGB2RGBA),
+            shift,
+            (self._columns, self._rows),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        cv2.resize(
+            cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), (picture.shape[1], picture.shape[0]), dst=picture, interpolation=cv2.INTER_CUBIC
+        )
 
 
 def _ramp(colours: list[Colour]) -> Picture:
@@ -104,10 +135,23 @@ class Orbs:
     def __init__(self, shot: Shot, storyboard: Storyboard, colours: list[Colour], rng: np.random.Generator) -> None:
         self._beat = storyboard.tempo / 60
         radii = (0.016, 0.030, 0.052)
-        self._sprites = [[sprite(shot.height * radius, 0.55, tint * np.float32(0.24 - 0.04 * size)) for tint in colours[3:6]] for size, radius in enumerate(radii)]
+        self._sprites = [
+            [sprite(shot.height * radius, 0.55, tint * np.float32(0.24 - 0.04 * size)) for tint in colours[3:6]]
+            for size, radius in enumerate(radii)
+        ]
         count = 24
         reach = shot.aspect / 2 + 0.05
-        self._orbs = [(rng.uniform(-reach, reach), rng.uniform(-0.55, 0.55), int(rng.integers(3)), int(rng.integers(3)), rng.uniform(0.4, 1.2), rng.uniform(0, 6.28)) for _ in range(count)]
+        self._orbs = [
+            (
+                rng.uniform(-reach, reach),
+                rng.uniform(-0.55, 0.55),
+                int(rng.integers(3)),
+                int(rng.integers(3)),
+                rng.uniform(0.4, 1.2),
+                rng.uniform(0, 6.28),
+            )
+            for _ in range(count)
+        ]
 
     def draw(self, picture: Picture, camera: Camera, t: float) -> None:
         for x, y, size, tint, depth, phase in self._orbs:

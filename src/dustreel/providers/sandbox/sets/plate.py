@@ -5,6 +5,7 @@ Sheets have four channels: colour times cover, and what stays clear. OpenCV 5 wa
 
 import math
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 
 import cv2
 import numpy as np
@@ -12,8 +13,8 @@ import numpy as np
 from dustreel.providers.sandbox.kit import Camera, Picture, Plane
 from dustreel.providers.sandbox.sets.canvas import Canvas
 
-# Strips in a plate: thin enough to find what is opaque, few enough to cost little by themselves.
-STRIPS = 28
+# A plate is looked at in so many strips of so many blocks: small enough to find what is opaque, few enough to cost little by themselves.
+STRIPS, BLOCKS = 20, 10
 _LINEAR = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
@@ -45,27 +46,26 @@ _SCRATCH = Scratch()
 
 class Plate:
     def __init__(self, canvas: Canvas, depth: float, *, foot: float | None = None) -> None:
-        """`foot`: the height about which it leans."""
+        """`foot`: the height about which it leans, if it does."""
         self.depth, self._scale, self._unit = depth, canvas.scale, canvas.unit
-        self._strips = _cut(canvas.cover)
+        self._strips = _cut(canvas.cover) if foot is None else _rows(canvas.cover)
         top, bottom = (min(s.top for s in self._strips), max(s.bottom for s in self._strips)) if self._strips else (0, 1)
         self._rows, self._columns, self._top = canvas.rows, canvas.columns, top
         clear = cv2.bitwise_not(canvas.cover[top:bottom])
         self._sheet: Picture = np.asarray(cv2.merge([*cv2.split(canvas.colour[top:bottom]), clear]), np.uint8)
         self._foot = canvas.row(foot) if foot is not None else canvas.rows
 
-    def draw(self, picture: Picture, camera: Camera, lean: float = 0.0, x: float = 0.0, y: float = 0.0) -> None:
-        """`lean`: how far it bends sideways for each unit of height above its foot. `x`, `y`: moved by so much, in units."""
+    def draw(self, picture: Picture, camera: Camera, lean: float = 0.0) -> None:
+        """`lean`: how far it bends sideways for each unit of height above its foot."""
         zoom = (1 + (camera.zoom - 1) * self.depth) / self._scale
         # Where the plate's middle is seen.
-        middle_x = camera.width / 2 + (x - camera.x * self.depth) * zoom * self._unit
-        middle_y = camera.height / 2 + (y - camera.y * self.depth) * zoom * self._unit
-        reach = abs(lean) * zoom * self._rows
+        middle_x = camera.width / 2 - camera.x * self.depth * zoom * self._unit
+        middle_y = camera.height / 2 - camera.y * self.depth * zoom * self._unit
         for strip in self._strips:
             top = math.floor((strip.top - self._rows / 2) * zoom + middle_y + 0.5)
             bottom = math.floor((strip.bottom - self._rows / 2) * zoom + middle_y + 0.5)
-            left = math.floor((strip.left - self._columns / 2) * zoom + middle_x - reach)
-            right = math.ceil((strip.right - self._columns / 2) * zoom + middle_x + reach)
+            left = math.floor((strip.left - self._columns / 2) * zoom + middle_x + 0.5)
+            right = math.floor((strip.right - self._columns / 2) * zoom + middle_x + 0.5)
             top, bottom, left, right = max(top, 0), min(bottom, camera.height), max(left, 0), min(right, camera.width)
             if bottom <= top or right <= left:
                 continue
@@ -98,19 +98,51 @@ def lay(region: Picture, sheet: Picture) -> None:
 
 
 def _cut(cover: Picture) -> tuple[_Strip, ...]:
-    rows = cover.shape[0]
-    edges = np.linspace(0, rows, STRIPS + 1).round().astype(int)
+    """Runs of blocks that are opaque or mixed, joined downwards where they repeat."""
+    rows, columns = cover.shape
+    down = np.linspace(0, rows, STRIPS + 1).round().astype(int).tolist()
+    edges = np.linspace(0, columns, BLOCKS + 1).round().astype(int).tolist()
+    open_runs: dict[tuple[int, int, bool], _Strip] = {}
     found: list[_Strip] = []
-    for top, bottom in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        band = cover[top:bottom]
-        seen = np.flatnonzero(band.max(0))
-        if not len(seen):
-            continue
-        left, right = int(seen[0]), int(seen[-1]) + 1
-        opaque = bool(band.min() > 250)
-        last = found[-1] if found else None
-        if last and last.bottom == top and last.opaque == opaque and abs(last.left - left) + abs(last.right - right) < rows * 0.1:
-            found[-1] = _Strip(last.top, bottom, min(left, last.left), max(right, last.right), opaque)
-        else:
-            found.append(_Strip(top, bottom, left, right, opaque))
+    for top, bottom in pairwise(down):
+        kinds = [_kind(cover[top:bottom, left:right]) for left, right in pairwise(edges)]
+        runs = _runs(kinds)
+        kept: dict[tuple[int, int, bool], _Strip] = {}
+        for first, last, opaque in runs:
+            before = open_runs.pop((first, last, opaque), None)
+            start = before.top if before else top
+            kept[first, last, opaque] = _Strip(start, bottom, edges[first], edges[last], opaque)
+        found += open_runs.values()
+        open_runs = kept
+    return (*found, *open_runs.values())
+
+
+def _rows(cover: Picture) -> tuple[_Strip, ...]:
+    """For what leans: whole rows from the first to the last that is drawn, with room at both sides to move in."""
+    rows, columns = cover.shape
+    room = columns // 40
+    found = []
+    for top, bottom in pairwise(np.linspace(0, rows, STRIPS + 1).round().astype(int).tolist()):
+        seen = np.flatnonzero(cover[top:bottom].max(0))
+        if len(seen):
+            found.append(_Strip(top, bottom, max(0, int(seen[0]) - room), min(columns, int(seen[-1]) + room), False))
     return tuple(found)
+
+
+def _kind(block: Picture) -> str:
+    if not block.any():
+        return "empty"
+    return "opaque" if int(block.min()) > 250 else "mixed"
+
+
+def _runs(kinds: list[str]) -> list[tuple[int, int, bool]]:
+    """First block, the one after the last, and whether all are opaque. A single opaque block between mixed ones is not worth a cut."""
+    for at in range(1, len(kinds) - 1):
+        if kinds[at] == "opaque" and kinds[at - 1] == kinds[at + 1] == "mixed":
+            kinds[at] = "mixed"
+    found = []
+    for kind, group in groupby(range(len(kinds)), key=lambda at: kinds[at]):
+        blocks = list(group)
+        if kind != "empty":
+            found.append((blocks[0], blocks[-1] + 1, kind == "opaque"))
+    return found

@@ -5,11 +5,12 @@ import math
 import numpy as np
 
 from dustreel.providers.sandbox.engine.port import Light, Spot
-from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Points, colour, fill, mix, spline, stroke
+from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Points, colour, fill, mix, stroke
 from dustreel.providers.sandbox.scene import Shot
 from dustreel.providers.sandbox.sets import ground
 from dustreel.providers.sandbox.sets.canvas import Canvas
-from dustreel.providers.sandbox.sets.glow import Rays
+from dustreel.providers.sandbox.sets.distance import Distance, far_shot
+from dustreel.providers.sandbox.sets.glow import Lights, Rays
 from dustreel.providers.sandbox.sets.light import lit, sun_is_seen
 from dustreel.providers.sandbox.sets.plate import Plate
 from dustreel.providers.sandbox.sets.scenery import Layer, Scenery, flying
@@ -24,11 +25,13 @@ _SWELL_POINTS = 72
 def build(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator) -> Scenery:
     rough = _roughness(storyboard)
     deep = sea_colour(storyboard, light)
-    back: list[Layer] = [Sky(shot, storyboard, light, rng, until=_LINE), ground.Still(_islands(shot, light, rng))]
+    far = far_shot(shot)
+    distance: list[Layer] = [Sky(far, storyboard, light, rng, until=_LINE), ground.Still(_islands(far, light, rng))]
+    back: list[Layer] = [Distance(far, distance, until=_LINE + 0.02)]
     if sun_is_seen(storyboard) and not light.dark:
         back.append(Gulls(light, rng, 6))
     if sun_is_seen(storyboard) and storyboard.hour in (Hour.GOLDEN, Hour.DAWN):
-        back.append(Rays(shot, rng, light.sun, light.horizon * np.float32(0.4)))
+        back.append(Lights(shot, rng, rays=Rays(shot, rng, light.sun, light.horizon * np.float32(0.4))))
     back.append(Water(shot, light, rng, line=_LINE, deep=deep, rough=rough))
     front = (
         Swell(0.430, 1.15, mix(deep, light.horizon, 0.10), mix(deep, light.horizon, 0.42), rough, 0.0),
@@ -110,6 +113,7 @@ class Gulls:
             y = y0 + 0.012 * math.sin(t * 0.7 + phase)
             # Strokes and glides in turn.
             beat = 0.011 * math.sin(t * 6.3 + phase) * (0.35 + 0.65 * max(0.0, math.sin(t * 0.6 + phase)))
-            half = [(0.024, -beat - 0.003), (0.011, -0.007 - beat * 0.3)]
-            wings = [(x - a * size, y + b * size) for a, b in half] + [(x, y)] + [(x + a * size, y + b * size) for a, b in reversed(half)]
-            stroke(picture, camera.see(spline(wings, closed=False, steps=6), 0.3), self._tint, camera.height * 0.0021)
+            half = np.array([(-0.024, -beat - 0.003), (-0.016, -0.0065 - beat * 0.6), (-0.009, -0.0062 - beat * 0.25), (0.0, 0.0)])
+            upper = np.concatenate([half, half[-2::-1] * (-1, 1)])
+            lower = upper[-2:0:-1] + np.array((0.0, 0.0030))
+            fill(picture, camera.see(np.concatenate([upper, lower]) * size + (x, y), 0.3), self._tint)

@@ -1,4 +1,4 @@
-"""Skies: gradient, sun or moon, stars that twinkle, clouds that drift, lightning behind them. Composed small and enlarged, for all of it is soft."""
+"""Skies: gradient, sun or moon, stars that twinkle, clouds that drift, lightning behind them. Composed small, for all of it is soft."""
 
 import math
 

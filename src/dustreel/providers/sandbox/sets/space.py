@@ -157,5 +157,3 @@ def _moon(shot: Shot, light: Light, rng: np.random.Generator) -> Plate:
 
 def _lunar(light: Light, grey: Colour, share: float) -> Colour:
     return mix(light.ink, grey * light.key / 255, share)
-
-

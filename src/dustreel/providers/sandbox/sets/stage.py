@@ -10,6 +10,7 @@ from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Plane, cloud
 from dustreel.providers.sandbox.scene import Shot
 from dustreel.providers.sandbox.sets import ground, town
 from dustreel.providers.sandbox.sets.canvas import Canvas
+from dustreel.providers.sandbox.sets.distance import Distance, far_shot
 from dustreel.providers.sandbox.sets.glow import SHRINK, Beam, Glow, Lights
 from dustreel.providers.sandbox.sets.hall import Hall
 from dustreel.providers.sandbox.sets.plate import Plate
@@ -26,16 +27,21 @@ def build(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Gener
     accents = (*named, light.fill, colour("#ff5fa2"), colour("#46c8ff"))[:3]
     # A crowd with its hands up belongs to a concert, not to a ballet.
     lively = storyboard.tempo >= _LIVELY or storyboard.mood is Mood.EPIC
-    key = Beam((0.0, -0.78), (0.0, 0.36), 0.16, light.key, 0.95, 0.0, 0.55)
-    pool = [Glow(0.0, 0.33, 0.9, 0.42, light.key * np.float32(0.30)), Glow(0.0, -0.56, 0.5, 0.25, light.key * np.float32(0.5))]
+    key = Beam((0.0, -0.78), (0.0, 0.36), 0.16, light.key, 0.62, 0.0, 0.70)
+    pool = [Glow(0.0, 0.33, 0.9, 0.42, light.key * np.float32(0.14)), Glow(0.0, -0.56, 0.5, 0.25, light.key * np.float32(0.5))]
+    far = far_shot(shot)
     back = (
-        ground.Still(_house(shot, light, velvet, accents, rng)),
+        Distance(far, [ground.Still(_house(far, light, velvet, accents, rng))], until=_EDGE + 0.03),
         ground.Still(_boards(shot, light, rng)),
         Sweep(shot, accents, 1.0 if lively else 0.55),
         Lights(shot, rng, pool, [key]),
         town.Wet(shot, rng, line=_EDGE + 0.004, depth=0.75, amount=0.36),
     )
-    front = (_drape(shot, light, velvet, -1.0), _drape(shot, light, velvet, 1.0), Hall(shot, light, accents[0], rng, storyboard.tempo, hands=lively, candles=False))
+    front = (
+        _drape(shot, light, velvet, -1.0),
+        _drape(shot, light, velvet, 1.0),
+        Hall(shot, light, accents[0], rng, storyboard.tempo, hands=lively, candles=False),
+    )
     return Scenery(back, front, standing(shot, 0.325, 0.225, mirrored=0.28), flying(shot, -0.06, 0.18))
 
 
@@ -82,7 +88,7 @@ def _boards(shot: Shot, light: Light, rng: np.random.Generator) -> Plate:
     grain = clouds(x.shape[0], x.shape[1], rng, octaves=5, cells=4, stretch=1.6)
     wood: Plane = mix(light.horizon, colour("#5a3826"), 0.62) * (0.60 + 0.4 * grain[..., None]) * (1 - seam[..., None])
     pool = np.exp(-((x / 0.52) ** 2 + ((y - 0.325) / 0.085) ** 2))
-    wood = wood * (0.55 + 0.3 * near[..., None]) + light.key * (pool * 0.46 * (1 - 0.5 * seam))[..., None]
+    wood = wood * (0.55 + 0.3 * near[..., None]) + light.key * (pool * 0.30 * (1 - 0.5 * seam))[..., None]
     canvas.lay(np.asarray(wood, np.float32), [(-2, _EDGE), (2, _EDGE), (2, 1), (-2, 1)])
     canvas.line([(-2, _EDGE), (2, _EDGE)], mix(light.horizon, light.key, 0.45), 0.003)
     canvas.grain(rng, 0.02)
@@ -101,12 +107,17 @@ def _drape(shot: Shot, light: Light, velvet: Colour, side: float) -> ground.Sway
         waist = 1 - 0.50 * np.exp(-(((y - 0.10) / 0.17) ** 2)) - 0.12 * np.clip(y - 0.15, 0, 1)
         reach = width + 0.22
         left, right = outer - side * reach * share * waist, outer - side * reach * after * waist
-        canvas.shape(np.concatenate([np.stack([left, y], -1), np.stack([right, y], -1)[::-1]]), mix(light.ink, velvet * np.float32(tone) * light.key / 255 * np.float32(1.5), 0.80))
+        canvas.shape(
+            np.concatenate([np.stack([left, y], -1), np.stack([right, y], -1)[::-1]]),
+            mix(light.ink, velvet * np.float32(tone) * light.key / 255 * np.float32(1.5), 0.80),
+        )
     cord = mix(light.ink, colour("#e8b850"), 0.75)
     canvas.shape(ellipse(outer - side * (width + 0.22) * 0.30, 0.10, (width + 0.22) * 0.30, 0.016, turn=-side * 0.12), cord)
     for number in range(6):
         x, reach = outer - side * 0.17 * number, 0.15
-        canvas.shape(ellipse(x, -0.535, 0.15, reach * (0.95 - 0.05 * number)), mix(light.ink, velvet * np.float32(0.42 + 0.10 * (number % 2)), 0.9))
+        canvas.shape(
+            ellipse(x, -0.535, 0.15, reach * (0.95 - 0.05 * number)), mix(light.ink, velvet * np.float32(0.42 + 0.10 * (number % 2)), 0.9)
+        )
         canvas.line(ellipse(x, -0.535, 0.15, reach * (0.95 - 0.05 * number))[2:17], mix(cord, light.ink, 0.25), 0.004)
     return ground.Swaying(Plate(canvas, 1.15, foot=-0.66), 0.0035, side, 0.6)
 
@@ -121,7 +132,12 @@ class Sweep:
         long, wide = round(unit * 1.25), round(unit * 0.44)
         down = np.linspace(0, 1, long, dtype=np.float32)[:, None]
         across = np.linspace(-1, 1, wide, dtype=np.float32)[None]
-        cone = np.exp(-((across / (0.05 + 0.62 * down)) ** 2) * 2.2) * np.clip(down * 14, 0, 1) * np.exp(-down * 1.5) * np.clip((1 - down) * 6, 0, 1)
+        cone = (
+            np.exp(-((across / (0.05 + 0.62 * down)) ** 2) * 2.2)
+            * np.clip(down * 14, 0, 1)
+            * np.exp(-down * 1.5)
+            * np.clip((1 - down) * 6, 0, 1)
+        )
         self._cones = [spared(np.asarray(np.clip(cone[..., None] * tint * 0.62, 0, 255), np.uint8)) for tint in tints]
         narrow = min(1.0, shot.aspect / 1.6)
         self._lamps = [(x * narrow, number) for number, x in enumerate((-0.84, -0.56, 0.56, 0.84))]
@@ -142,5 +158,10 @@ class Sweep:
             cone = self._cones[number % len(self._cones)]
             moved = cv2.warpAffine(cone, matrix, (self._columns, self._rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
             cv2.add(self._canvas, moved, dst=self._canvas)
-        cv2.resize(cv2.cvtColor(self._canvas, cv2.COLOR_RGBA2RGB), (self._shot.width, self._shot.height), dst=self._large, interpolation=cv2.INTER_LINEAR)
+        cv2.resize(
+            cv2.cvtColor(self._canvas, cv2.COLOR_RGBA2RGB),
+            (self._shot.width, self._shot.height),
+            dst=self._large,
+            interpolation=cv2.INTER_LINEAR,
+        )
         cv2.add(picture, self._large, dst=picture)

@@ -30,7 +30,19 @@ class Pane:
 
 
 def block(
-    canvas: Canvas, rng: np.random.Generator, x: float, half: float, top: float, wall: Colour, edge: Colour, glass: Colour, *, lit: float, step: float, side: float, bottom: float = 0.5
+    canvas: Canvas,
+    rng: np.random.Generator,
+    x: float,
+    half: float,
+    top: float,
+    wall: Colour,
+    edge: Colour,
+    glass: Colour,
+    *,
+    lit: float,
+    step: float,
+    side: float,
+    bottom: float = 0.5,
 ) -> list[Pane]:
     """A tall house: a lit edge towards the main light, a roof, rows of windows of which a share is lit. Returns the dark ones."""
     canvas.shape([(x - half, bottom), (x - half, top), (x + half, top), (x + half, bottom)], wall)
@@ -69,15 +81,35 @@ def _roof(canvas: Canvas, rng: np.random.Generator, x: float, half: float, top: 
     kind = int(rng.integers(4))
     if kind == 0:
         canvas.shape([(x - half * 0.55, top), (x - half * 0.55, top - 0.022), (x + half * 0.55, top - 0.022), (x + half * 0.55, top)], wall)
-        canvas.shape([(x - half * 0.25, top - 0.022), (x - half * 0.25, top - 0.04), (x + half * 0.25, top - 0.04), (x + half * 0.25, top - 0.022)], wall)
+        canvas.shape(
+            [(x - half * 0.25, top - 0.022), (x - half * 0.25, top - 0.04), (x + half * 0.25, top - 0.04), (x + half * 0.25, top - 0.022)],
+            wall,
+        )
     elif kind == 1:
         canvas.shape([(x - 0.0015, top), (x - 0.0006, top - 0.075), (x + 0.0006, top - 0.075), (x + 0.0015, top)], edge)
         canvas.shape([(x - half * 0.3, top), (x - half * 0.12, top - 0.02), (x + half * 0.12, top - 0.02), (x + half * 0.3, top)], wall)
     elif kind == 2:
         tank = x + half * 0.35
-        canvas.shape([(tank - 0.014, top - 0.012), (tank - 0.014, top - 0.036), (tank, top - 0.046), (tank + 0.014, top - 0.036), (tank + 0.014, top - 0.012)], wall)
+        canvas.shape(
+            [
+                (tank - 0.014, top - 0.012),
+                (tank - 0.014, top - 0.036),
+                (tank, top - 0.046),
+                (tank + 0.014, top - 0.036),
+                (tank + 0.014, top - 0.012),
+            ],
+            wall,
+        )
         for leg in (-0.011, 0.0, 0.011):
-            canvas.shape([(tank + leg - 0.001, top), (tank + leg - 0.001, top - 0.014), (tank + leg + 0.001, top - 0.014), (tank + leg + 0.001, top)], wall)
+            canvas.shape(
+                [
+                    (tank + leg - 0.001, top),
+                    (tank + leg - 0.001, top - 0.014),
+                    (tank + leg + 0.001, top - 0.014),
+                    (tank + leg + 0.001, top),
+                ],
+                wall,
+            )
 
 
 class Twinkle:
@@ -96,15 +128,30 @@ class Twinkle:
                 fill(picture, camera.see(_corners(pane), self._depth), mix(self._wall, lamp, share * 0.9))
 
 
-def lamp_post(canvas: Canvas, x: float, foot: float, tall: float, tint: Colour, bright: Colour, *, side: float, lit: bool) -> tuple[float, float]:
+def lamp_post(
+    canvas: Canvas, x: float, foot: float, tall: float, tint: Colour, bright: Colour, *, side: float, lit: bool
+) -> tuple[float, float]:
     """An old street lamp; returns where its light is."""
     half = tall * 0.013
     canvas.shape([(x - half, foot), (x - half * 0.7, foot - tall * 0.86), (x + half * 0.7, foot - tall * 0.86), (x + half, foot)], tint)
-    canvas.shape([(x + side * half * 0.2, foot), (x + side * half * 0.2, foot - tall * 0.86), (x + side * half * 0.7, foot - tall * 0.86), (x + side * half, foot)], mix(tint, bright, 0.35))
-    canvas.shape([(x - half * 2.6, foot), (x - half * 1.6, foot - tall * 0.09), (x + half * 1.6, foot - tall * 0.09), (x + half * 2.6, foot)], tint)
+    canvas.shape(
+        [
+            (x + side * half * 0.2, foot),
+            (x + side * half * 0.2, foot - tall * 0.86),
+            (x + side * half * 0.7, foot - tall * 0.86),
+            (x + side * half, foot),
+        ],
+        mix(tint, bright, 0.35),
+    )
+    canvas.shape(
+        [(x - half * 2.6, foot), (x - half * 1.6, foot - tall * 0.09), (x + half * 1.6, foot - tall * 0.09), (x + half * 2.6, foot)], tint
+    )
     canvas.shape(ellipse(x, foot - tall * 0.62, half * 2, half * 1.1), tint)
     top, wide = foot - tall * 0.86, tall * 0.052
-    canvas.shape([(x - wide * 0.62, top), (x - wide, top - tall * 0.10), (x + wide, top - tall * 0.10), (x + wide * 0.62, top)], mix(bright, np.full(3, 255, np.float32), 0.4) if lit else mix(tint, bright, 0.25))
+    canvas.shape(
+        [(x - wide * 0.62, top), (x - wide, top - tall * 0.10), (x + wide, top - tall * 0.10), (x + wide * 0.62, top)],
+        mix(bright, np.full(3, 255, np.float32), 0.4) if lit else mix(tint, bright, 0.25),
+    )
     canvas.shape([(x - wide * 1.25, top - tall * 0.10), (x, top - tall * 0.155), (x + wide * 1.25, top - tall * 0.10)], tint)
     canvas.shape(ellipse(x, top - tall * 0.158, half, half), tint)
     for bar in (-0.8, 0.0, 0.8):
@@ -157,7 +204,14 @@ class Traffic:
             way = 1 if coming else -1
             x = ((start + way * t * speed) % 2.8) - 1.4
             y = self._y + (0.007 if coming else 0.0)
-            body = [(x - 0.030, y + 0.004), (x - 0.028, y - 0.008), (x - 0.014, y - 0.017), (x + 0.014, y - 0.017), (x + 0.028, y - 0.008), (x + 0.030, y + 0.004)]
+            body = [
+                (x - 0.030, y + 0.004),
+                (x - 0.028, y - 0.008),
+                (x - 0.014, y - 0.017),
+                (x + 0.014, y - 0.017),
+                (x + 0.028, y - 0.008),
+                (x + 0.030, y + 0.004),
+            ]
             fill(picture, camera.see(body, self._depth), self._body)
             for offset, light in ((0.029 * way, self._white), (-0.029 * way, self._red)):
                 (where,) = camera.see([(x + offset, y - 0.003)], self._depth)

@@ -164,6 +164,6 @@ def _frond(spine: Points, height: float) -> Points:
         share = number / (len(spine) - 1)
         width = height * 0.050 * math.sin(math.pi * min(1.0, 0.12 + share * 0.9))
         middle = (spine[number] + spine[number + 1]) / 2
-        upper += [spine[number], middle + (0.012 * height, -width * 0.45)]
-        lower += [spine[number], middle + (0.012 * height, width)]
+        upper += [spine[number], middle + np.array((0.012 * height, -width * 0.45))]
+        lower += [spine[number], middle + np.array((0.012 * height, width))]
     return np.array([*upper, spine[-1], *reversed(lower)])

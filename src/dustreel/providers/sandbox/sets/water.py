@@ -1,9 +1,11 @@
 """Water that mirrors what stands above its line: waves that travel, glitter where the sun is, and a tint that deepens towards us."""
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from dustreel.providers.sandbox.engine.port import Light
 from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Plane, clouds, spared
@@ -69,7 +71,7 @@ class Water:
         water = cv2.cvtColor(water, cv2.COLOR_RGBA2RGB)
         cv2.multiply(water, self._kept[:rows], dst=water, scale=1 / 255)
         cv2.add(water, self._deep[:rows], dst=water)
-        self._glitter(water, camera, rows, t)
+        self._glitter(np.asarray(water, np.uint8), camera, rows, t)
         large = cv2.resize(water, (width, round(rows / self._scale)), interpolation=cv2.INTER_LINEAR)
         count = min(bottom - top, large.shape[0])
         picture[top : top + count] = large[:count]
@@ -99,12 +101,12 @@ class Water:
         cv2.add(water, light, dst=water)
 
 
-def _sheet(values: Plane, columns: int) -> Picture:
+def _sheet(values: NDArray[Any], columns: int) -> Picture:
     rows = values.shape[0]
     return np.ascontiguousarray(np.broadcast_to(np.clip(values, 0, 255), (rows, columns, 3)).astype(np.uint8))
 
 
-def _waves(x: Plane, near: Plane, rng: np.random.Generator, *, count: int, long: float, amplitude: Plane) -> tuple[Plane, Plane]:
+def _waves(x: Plane, near: Plane, rng: np.random.Generator, *, count: int, long: float, amplitude: NDArray[Any]) -> tuple[Plane, Plane]:
     """The sum of waves at two moments a quarter of a period apart: between them lies every other moment."""
     # How far away a row of water lies: ripples crowd together towards the line.
     away = 1 / (0.10 + near)
