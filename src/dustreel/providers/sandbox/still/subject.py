@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from dustreel.providers.sandbox.kit import Picture, Plane
 from dustreel.providers.sandbox.still.depth import Sight, guided, plane
@@ -73,6 +74,11 @@ def own_colours(picture: Picture, subject: Subject) -> Picture:
 def _rough(sight: Sight) -> Plane | None:
     """0 or 1 at the working size; None where nothing stands out."""
     height, width = sight.small.shape[:2]
+    rim = max(3, width // 12)
+    sides = np.concatenate([part.ravel() for part in (sight.busy[:rim], sight.busy[:, :rim], sight.busy[:, -rim:])])
+    # Half a second of GrabCut would find only what `_is_plain` refuses.
+    if float((sides > _BUSY).mean()) > 3 * _LEFT:
+        return None
     apart = plane(cv2.GaussianBlur(sight.salient, (0, 0), 1.5))
     bytes_ = (apart * 255).astype(np.uint8)
     level, _ = cv2.threshold(bytes_, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
@@ -85,8 +91,9 @@ def _rough(sight: Sight) -> Plane | None:
     if min(np.count_nonzero(mask & 1), np.count_nonzero(mask == cv2.GC_BGD)) < 40:
         return None
     cv2.setRNGSeed(_SEED)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(cv2.bilateralFilter(sight.small, 5, 30, 5), mask, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)
+    ground, figure = np.zeros((1, 65)), np.zeros((1, 65))
+    # The rectangle is not looked at where there is a mask.
+    cv2.grabCut(cv2.bilateralFilter(sight.small, 5, 30, 5), mask, (0, 0, 1, 1), ground, figure, _ROUNDS, cv2.GC_INIT_WITH_MASK)
     return next((part for part in _parts((mask & 1).astype(np.uint8), sight.salient) if _is_clear(sight, part)), None)
 
 
@@ -94,7 +101,7 @@ def _parts(mask: Picture, salient: Plane) -> Iterator[Plane]:
     """What hangs together, without small holes and specks; first what stands out most in all."""
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
     count, regions = cv2.connectedComponents(mask)
-    weights = np.bincount(regions.ravel(), salient.ravel(), count)
+    weights = np.bincount(np.asarray(regions, np.int32).ravel(), salient.ravel(), count)
     weights[0] = 0
     for region in np.argsort(-weights)[: min(count - 1, _TRIES)]:
         part = (regions == int(region)).astype(np.uint8)
@@ -147,27 +154,29 @@ def _matte(picture: Picture, rough: Plane) -> Picture:
     return np.asarray(cv2.resize((matte * 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _spread(picture: Picture, known: "np.typing.NDArray[np.bool_]") -> Picture:
+def _spread(picture: Picture, known: NDArray[np.bool_]) -> Picture:
     """The known colours carried softly into the rest (pull-push, as Gortler and others do), at an eighth to a quarter of the size."""
     height, width = picture.shape[:2]
     scale = min(0.25, 320 / max(height, width)) if max(height, width) > 640 else 0.5
     size = (max(4, round(width * scale)), max(4, round(height * scale)))
     # Only what is wholly known, or the subject's rim would be carried along.
     weight = (cv2.resize(known.astype(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA) > 250).astype(np.float32)
-    colours = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32) * weight[..., None]
+    colours = plane(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) * weight[..., None]
     levels = [(colours, weight)]
     while min(levels[-1][1].shape) > 2:
         half = (max(1, levels[-1][1].shape[1] // 2), max(1, levels[-1][1].shape[0] // 2))
-        levels.append(
-            (cv2.resize(levels[-1][0], half, interpolation=cv2.INTER_AREA), cv2.resize(levels[-1][1], half, interpolation=cv2.INTER_AREA))
-        )
+        levels.append((_halved(levels[-1][0], half), _halved(levels[-1][1], half)))
     filled = levels[-1][0] / np.maximum(levels[-1][1], 1e-3)[..., None]
     for colours, weight in reversed(levels[:-1]):
-        larger = cv2.resize(filled, (weight.shape[1], weight.shape[0]), interpolation=cv2.INTER_LINEAR)
+        larger = plane(cv2.resize(filled, (weight.shape[1], weight.shape[0]), interpolation=cv2.INTER_LINEAR))
         share = np.minimum(weight * 1.5, 1)[..., None]
         filled = larger * (1 - share) + colours / np.maximum(weight, 1e-3)[..., None] * share
     small = np.clip(filled + 0.5, 0, 255).astype(np.uint8)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _halved(values: Plane, size: tuple[int, int]) -> Plane:
+    return plane(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
 
 
 def _mixed(first: Picture, second: Picture, share: Picture) -> Picture:

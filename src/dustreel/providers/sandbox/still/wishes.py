@@ -13,8 +13,8 @@ _WEATHERS: dict[Weather, str] = {
     Weather.RAIN: "rain drizzl downpour",
     Weather.SNOW: "snow blizzard",
     Weather.FOG: "fog mist haze smok",
-    Weather.FIRE: "fire flame burn ember spark",
-    Weather.STARS: "star twinkl glitter glow magic shimmer firefl",
+    Weather.FIRE: "fire\\b fireplace firelight flame burn ember sparks",
+    Weather.STARS: "stars starr starl twinkl glitter glow magic shimmer sparkl firefl",
     Weather.WIND: "wind breez gust blow",
 }
 _LOOSE = "wind breez gust blow grass leav leaf tree flower meadow flag hair"
