@@ -19,8 +19,8 @@ from dustreel.providers.sandbox.storyboard import Action
 _CONTACT = 0.62
 # However dark a place is, its light makes at least this of white on those whom the video is about.
 _SEEN_BY = 172.0
-_NOTES = (colour("#ffd08a"), colour("#ff7d9c"), colour("#7fdcff"))
-_SLEEPY = (colour("#e6ecff"),)
+_NOTES: tuple[Colour, ...] = (colour("#ffd08a"), colour("#ff7d9c"), colour("#7fdcff"))
+_SLEEPY: tuple[Colour, ...] = (colour("#e6ecff"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,17 @@ class Actor:
             for name, ink in lit_inks(own, shade, light.ink, light.exposure).items():
                 lit[name] = mix(ink, light.haze, far)
         return self
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom on its spot, in the scene's units."""
+        left, top, right, bottom = self.extent
+        unit = self.height * UNIT
+        low, high = (left - self.centre) * unit, (right - self.centre) * unit
+        if self.left:
+            low, high = -high, -low
+        x, y = self.spot.x, self.spot.y
+        return x + low, y + (top - self.fixed) * unit, x + high, y + (bottom - self.fixed) * unit
 
     def place(self, clock: Clock) -> tuple[float, float]:
         """Where its feet are, in the scene's units."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -103,13 +104,13 @@ def _sized(part: _Part, spot: Spot, parts: Sequence[_Part], shot: Shot) -> _Part
     # Half way between the size in the world and one size for all.
     tall = 0.33 * math.sqrt(max(metres * spot.metre, 0.01) / 0.33)
     tall = min(max(tall, _LEAST_ALONE if alone else _LEAST), _MOST)
-    if part.figure.prop is not None and "seat" in part.figure.prop.marks:
+    if alone and part.figure.prop is not None:
         tall = max(tall, 0.42)
     tall *= {1: 1.0, 2: 0.86, 3: 0.80}.get(part.role.count, 0.70)
     solid = (part.bottom - part.top) * UNIT
     wide = (part.right - part.left) * UNIT
     height = tall / max(min(solid, 1.35), 0.5)
-    several = 1.0 if part.role.count == 1 else 0.62
+    several = {1: 1.0, 2: 0.60, 3: 0.42}.get(part.role.count, 0.34)
     height = min(height, 0.74 * shot.aspect * several / wide / (1.0 if len(parts) == 1 else 1.45))
     return _Part(part.role, part.figure, part.action, part.airy, part.left, part.top, part.right, part.bottom, height)
 
@@ -118,7 +119,7 @@ def _apart(shot: Shot, parts: Sequence[_Part], spots: Sequence[Spot]) -> list[Sp
     """Side by side where their spots would have them overlap, and all of them in the picture."""
     order = sorted(range(len(parts)), key=lambda number: spots[number].x)
     x = {number: spots[number].x for number in order}
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         gap = 0.46 * (parts[before].across + parts[after].across)
         x[after] = max(x[after], x[before] + gap)
     low = min(x[number] - parts[number].across / 2 for number in order)
@@ -141,13 +142,15 @@ def _crowd(part: _Part, spot: Spot, shot: Shot, rng: np.random.Generator) -> lis
         return _strewn(part, spot, shot, rng)
     high = (part.bottom - part.top) * UNIT * part.height
     half = shot.aspect / 2 * 0.92
+    # In a narrow picture they are above one another rather than side by side.
+    narrow = min(max(shot.aspect / 1.3, 0.6), 1.0)
     for number in range(1, min(part.role.count, 12)):
         side = 1 if number % 2 else -1
         row = (number + 1) // 2
         size = 0.90**row * float(rng.uniform(0.92, 1.04))
-        x = spot.x + side * (part.across * 0.72 * row + float(rng.uniform(-0.1, 0.1)) * part.across)
+        x = spot.x + side * (part.across * 0.78 * row * narrow + float(rng.uniform(-0.1, 0.1)) * part.across)
         if part.airy:
-            y = spot.y - (0.30 * row * (1 if number % 3 else -1) + float(rng.uniform(-0.25, 0.25))) * high
+            y = spot.y - (0.30 / narrow**2 * row * (1 if number % 3 else -1) + float(rng.uniform(-0.25, 0.25))) * high
         else:
             y = spot.y - 0.028 * row - 0.004 * number % 0.02
         if abs(x) > half:

@@ -25,14 +25,14 @@ class Composition:
     """A `Scene`."""
 
     def __init__(self, shot: Shot, storyboard: Storyboard) -> None:
-        self._shot, self._storyboard = shot, storyboard
+        self._shot, self.storyboard = shot, storyboard
         self._set, self._light = sets.build(shot, storyboard)
         self._air = air.build(shot, storyboard, self._light)
         self._look = looks.build(shot, storyboard)
-        self._cast = cast(shot, storyboard, self._set, self._light)
-        self._aim = aim_at([actor for actor in self._cast if actor.role == 0])
-        self._lead = next((actor for actor in self._cast if actor.role == 0), None)
-        self._layer = Layer(shot.width, shot.height) if self._cast else None
+        self.cast = cast(shot, storyboard, self._set, self._light)
+        self._aim = aim_at([actor for actor in self.cast if actor.role == 0])
+        self._lead = next((actor for actor in self.cast if actor.role == 0), None)
+        self._layer = Layer(shot.width, shot.height) if self.cast else None
         self._camera = Camera(shot.width, shot.height)
         self._finish = Finish(shot, np.random.default_rng(storyboard.seed))
         self._buffer: Picture = np.empty((shot.height, shot.width, 3), np.uint8)
@@ -53,7 +53,7 @@ class Composition:
 
     def _takes_at(self, t: float) -> tuple[Take, Take | None, float]:
         """The take of this moment, and while one dissolves into the next, that one and how much of it is seen."""
-        takes = self._storyboard.takes
+        takes = self.storyboard.takes
         number = max(0, sum(take.start <= t for take in takes) - 1)
         for cut in (number, number + 1):
             if 0 < cut < len(takes):
@@ -63,11 +63,11 @@ class Composition:
         return takes[number], None, 0.0
 
     def _draw(self, picture: Picture, take: Take, t: float) -> None:
-        beat = t * self._storyboard.tempo / 60
+        beat = t * self.storyboard.tempo / 60
         clock = Clock(t, (t - take.start) / take.seconds, take.seconds, beat)
         set_camera(self._camera, self._shot, take, clock, self._aim, self._lead)
         self._set.draw_back(picture, self._camera, t)
-        for actor in self._cast:
+        for actor in self.cast:
             self._draw_actor(picture, actor, clock)
         self._set.draw_front(picture, self._camera, t)
         for part in self._air:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -165,7 +166,8 @@ def _drawing(name: str, table: Mapping[str, Any], whole: Mapping[str, Any]) -> D
             outlines[entry["name"]] = shape.points
         shapes.append(shape)
     puffs = tuple(
-        Puff(index[entry["on"]], entry["tint"], float(entry["size"]), (entry["way"][0], entry["way"][1])) for entry in table.get("puffs", ())
+        Puff(index[entry["on"]], entry["tint"], float(entry["size"]), (entry["way"][0], entry["way"][1]))
+        for entry in table.get("puffs", ())
     )
     marks = whole.get("marks", {}) | table.get("marks", {})
     return Drawing(
@@ -240,7 +242,7 @@ def curve(text: str) -> Points:
     turned = np.roll(points, -at[0], axis=0)
     stops = [number - at[0] for number in at] + [len(points)]
     turned = np.concatenate([turned, turned[:1]])
-    runs = [turned[a : b + 1] for a, b in zip(stops, stops[1:], strict=False)]
+    runs = [turned[a : b + 1] for a, b in pairwise(stops)]
     return np.concatenate([spline(run, closed=False, steps=8)[:-1] if len(run) > 2 else run[:1] for run in runs])
 
 

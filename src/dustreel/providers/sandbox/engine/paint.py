@@ -97,14 +97,20 @@ class Layer:
         paint, rgb = self._paint[:height, :width], self._rgb[:height, :width]
         cover = self._cover[:height, :width]
         cv2.cvtColor(paint, cv2.COLOR_RGBA2RGB, dst=rgb)
-        alpha = cv2.extractChannel(paint, 3)
+        alpha = np.asarray(cv2.extractChannel(paint, 3), np.uint8)
         cv2.merge([alpha] * 3, dst=cover)
         if not plain:
             self._round_off(frame, alpha, light, aim, size)
         wide = max(1.0, size * 0.012)
-        self._rim(frame, alpha, light.key, aim, wide, rims)
-        if not plain:
-            self._rim(frame, alpha, light.fill, (-aim[0], -0.35), wide * 0.9, rims * 0.62)
+        near = cv2.convertScaleAbs(_edge(alpha, aim, wide), alpha=rims)
+        far = cv2.convertScaleAbs(_edge(alpha, (-aim[0], -0.35), wide * 0.9), alpha=0.0 if plain else rims * 0.62)
+        # Painted, not added: they must not burn out where the figure is bright.
+        soft = self._soft[:height, :width]
+        cv2.merge([cv2.bitwise_not(cv2.max(near, far))] * 3, dst=soft)
+        cv2.multiply(rgb, soft, dst=rgb, scale=1 / 255.0)
+        tints = zip(light.key / 255, light.fill / 255, strict=True)
+        cv2.merge([cv2.addWeighted(near, float(key), far, float(fill), 0.0) for key, fill in tints], dst=soft)
+        cv2.add(rgb, soft, dst=rgb)
 
     def _round_off(self, frame: Frame, alpha: Picture, light: Light, aim: tuple[float, float], size: float) -> None:
         """Darker where the figure turns away from the light, lighter where it turns to it."""
@@ -113,7 +119,7 @@ class Layer:
         small_size = (math.ceil(width / _SHRINK), math.ceil(height / _SHRINK))
         small = cv2.resize(alpha, small_size, interpolation=cv2.INTER_AREA)
         reach = max(1.0, size * 0.055 / _SHRINK)
-        blurred = cv2.GaussianBlur(small, (0, 0), reach, borderType=cv2.BORDER_REPLICATE)
+        blurred = np.asarray(cv2.GaussianBlur(small, (0, 0), reach, borderType=cv2.BORDER_REPLICATE), np.uint8)
         dark = cv2.subtract(small, _shifted(blurred, aim, -reach * 0.9))
         bright = cv2.subtract(small, _shifted(blurred, aim, reach * 0.9))
         shade = 0.62 * (1 - mix(light.fill, np.full(3, 255, np.float32), 0.15) / 255 * 0.55)
@@ -124,18 +130,6 @@ class Layer:
         warm = cv2.merge([cv2.convertScaleAbs(bright, alpha=float(part)) for part in glow])
         cv2.resize(warm, (width, height), dst=soft, interpolation=cv2.INTER_LINEAR)
         cv2.multiply(soft, cover, dst=soft, scale=1 / 255.0)
-        cv2.add(rgb, soft, dst=rgb)
-
-    def _rim(self, frame: Frame, alpha: Picture, tint: Colour, aim: tuple[float, float], wide: float, strength: float) -> None:
-        width, height = frame.size
-        rgb, soft = self._rgb[:height, :width], self._soft[:height, :width]
-        edge = cv2.subtract(alpha, _stepped(alpha, round(aim[0] * wide), round(aim[1] * wide)))
-        edge = cv2.convertScaleAbs(edge, alpha=strength)
-        cv2.merge([edge] * 3, dst=soft)
-        # Painted, not added: it must not burn out where the figure is bright.
-        cv2.bitwise_not(soft, dst=soft)
-        cv2.multiply(rgb, soft, dst=rgb, scale=1 / 255.0)
-        cv2.merge([cv2.convertScaleAbs(edge, alpha=float(part) / 255) for part in tint], dst=soft)
         cv2.add(rgb, soft, dst=rgb)
 
     def lay(self, frame: Frame, picture: Picture) -> None:
@@ -183,6 +177,11 @@ def _shifted(mask: Picture, aim: tuple[float, float], way: float) -> Picture:
     matrix = np.array([[1, 0, -aim[0] * way], [0, 1, -aim[1] * way]], np.float32)
     size = (mask.shape[1], mask.shape[0])
     return np.asarray(cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _edge(mask: Picture, aim: tuple[float, float], wide: float) -> Picture:
+    """What of a figure borders on the light."""
+    return np.asarray(cv2.subtract(mask, _stepped(mask, round(aim[0] * wide), round(aim[1] * wide))), np.uint8)
 
 
 def _stepped(mask: Picture, across: int, down: int) -> Picture:
@@ -250,7 +249,4 @@ def halo(picture: Picture, shape: Points, tint: Colour, radius: float, strength:
 
 def inks_of(outlines: Sequence[Outline], lit: Mapping[str, Colour], own: Mapping[str, Colour]) -> list[Colour]:
     """What shines by itself keeps its own colour."""
-    return [
-        mix(lit[outline.tint], own[outline.tint], outline.glow) if outline.glow else lit[outline.tint]
-        for outline in outlines
-    ]
+    return [mix(lit[outline.tint], own[outline.tint], outline.glow) if outline.glow else lit[outline.tint] for outline in outlines]

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dustreel.providers.sandbox.engine.actor import Actor, Clock
-from dustreel.providers.sandbox.engine.drawing import UNIT
 from dustreel.providers.sandbox.engine.port import OVERSCAN
 from dustreel.providers.sandbox.kit import Camera, smoother
 from dustreel.providers.sandbox.scene import Shot
@@ -34,20 +33,10 @@ def aim_at(actors: Sequence[Actor]) -> Aim | None:
     """The first role's actors together."""
     if not actors:
         return None
-    boxes = [_box(actor) for actor in actors]
+    boxes = [actor.box for actor in actors]
     left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
     right, bottom = max(box[2] for box in boxes), max(box[3] for box in boxes)
     return Aim((left + right) / 2, (top + bottom) / 2, right - left, bottom - top, top + 0.30 * (bottom - top))
-
-
-def _box(actor: Actor) -> tuple[float, float, float, float]:
-    left, top, right, bottom = actor.extent
-    unit = actor.height * UNIT
-    x, y = actor.spot.x, actor.spot.y
-    low, high = (left - actor.centre) * unit, (right - actor.centre) * unit
-    if actor.left:
-        low, high = -high, -low
-    return x + low, y + (top - actor.fixed) * unit, x + high, y + (bottom - actor.fixed) * unit
 
 
 def set_camera(camera: Camera, shot: Shot, take: Take, clock: Clock, aim: Aim | None, lead: Actor | None) -> None:
