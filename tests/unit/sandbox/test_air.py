@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -38,7 +40,7 @@ def test_it_does_not_rain_in_a_room() -> None:
 
 def test_lightning_is_rare_and_soft() -> None:
     starts = [start for start, _ in flashes(shot(), board(weather=(Weather.STORM,)))]
-    assert starts and all(after - before > 1.5 for before, after in zip(starts, starts[1:], strict=False))
+    assert starts and all(after - before > 1.5 for before, after in pairwise(starts))
     levels = [flash_at(number / 24) for number in range(30)]
     # It never falls by more than half from one frame to the next, as a strobe would.
-    assert all(after > before * 0.5 for before, after in zip(levels[3:], levels[4:-3], strict=False))
+    assert all(after > before * 0.5 for before, after in pairwise(levels[3:-3]))

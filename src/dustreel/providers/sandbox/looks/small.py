@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from dustreel.providers.sandbox.kit import Picture, Plane, clouds
 from dustreel.providers.sandbox.scene import Shot
 
-_ROWS = 720
+_LEAST, _MOST = 360, 720
 
 
 class Small:
     """The size that a style works at."""
 
     def __init__(self, shot: Shot) -> None:
-        self.rows = max(2, min(round(shot.height / 2), _ROWS))
+        self.rows = min(shot.height, max(_LEAST, min(shot.height // 2, _MOST)))
         self.columns = max(2, round(shot.width * self.rows / shot.height))
         self._size = (shot.width, shot.height)
         # Strokes and shadows are measured in units of it.

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dustreel.providers.sandbox.engine.port import Light
 from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Points, colour, ellipse, fill, mix
@@ -33,7 +34,17 @@ def build(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Gener
     if sun_is_seen(storyboard) and not light.dark:
         back.append(Gulls(light, rng, 4))
     back += [
-        Water(shot, light, rng, line=_LINE, deep=deep, clarity=0.50, rough=0.9, until=_SHORE + 0.06),
+        Water(
+            shot,
+            light,
+            rng,
+            line=_LINE,
+            deep=deep,
+            clarity=0.50,
+            rough=0.9,
+            glitter=0.8 if sun_is_seen(storyboard) else 0.22,
+            until=_SHORE + 0.06,
+        ),
         ground.Still(_sand(shot, storyboard, light, rng)),
         Surf(light, deep, rng, ground.wind(storyboard)),
         _palm(shot, storyboard, light, rng),
@@ -102,12 +113,14 @@ class Surf:
             y = _shore(self._x) - 0.105 * (1 - share) ** 1.4 - 0.022
             wave = 0.0035 * np.sin(self._x * 13 + number * 2.0 + t * 0.8) + 0.003 * np.sin(self._x * 5 - number)
             thick = (
-                (0.0010 + 0.0045 * share)
+                (0.0006 + 0.0036 * share)
                 * np.clip(0.55 + 0.9 * np.sin(self._x * (4 + number) + number * 1.7 + t * 0.3), 0.0, 1.3)
                 * math.sin(math.pi * share)
             )
-            upper, lower = np.stack([self._x, y + wave - thick], -1), np.stack([self._x, y + wave + thick * 0.6], -1)
-            fill(picture, camera.see(np.concatenate([upper, lower[::-1]]), _DEPTH), self._foam)
+            for first, last in _runs(thick > 0.0004):
+                x, crest, deep = self._x[first:last], (y + wave - thick)[first:last], (y + wave + thick * 0.6)[first:last]
+                outline = np.concatenate([np.stack([x, crest], -1), np.stack([x, deep], -1)[::-1]])
+                fill(picture, camera.see(outline, _DEPTH), self._foam)
 
     def _wave(self, picture: Picture, camera: Camera, reach: float, up: float, number: int, t: float) -> None:
         x = self._x
@@ -119,6 +132,12 @@ class Surf:
         if reach > -0.02:
             fill(picture, camera.see(water, _DEPTH), self._sheet)
         fill(picture, camera.see(front, _DEPTH), self._foam)
+
+
+def _runs(seen: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where it is true: from the first to after the last, at least three long."""
+    turns = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]).astype(int))).tolist()
+    return [(first, last) for first, last in zip(turns[::2], turns[1::2], strict=True) if last - first > 2]
 
 
 def _palm(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Generator) -> ground.Swaying:

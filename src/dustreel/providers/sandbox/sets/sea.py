@@ -32,7 +32,7 @@ def build(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Gener
         back.append(Gulls(light, rng, 6))
     if sun_is_seen(storyboard) and storyboard.hour in (Hour.GOLDEN, Hour.DAWN):
         back.append(Lights(shot, rng, rays=Rays(shot, rng, light.sun, light.horizon * np.float32(0.4))))
-    back.append(Water(shot, light, rng, line=_LINE, deep=deep, rough=rough))
+    back.append(Water(shot, light, rng, line=_LINE, deep=deep, rough=rough, glitter=0.8 if sun_is_seen(storyboard) else 0.22))
     front = (
         Swell(0.430, 1.15, mix(deep, light.horizon, 0.10), mix(deep, light.horizon, 0.42), rough, 0.0),
         Swell(0.478, 1.35, mix(deep, light.ink, 0.35), mix(deep, light.horizon, 0.25), rough, 2.0),
