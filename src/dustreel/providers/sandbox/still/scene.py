@@ -88,14 +88,13 @@ class _Gusts:
         rows, columns = Warp.grid(shot)
         self._rows, self._columns = rows, columns
         loose = plane(cv2.resize(sight.loose, (columns, rows), interpolation=cv2.INTER_AREA))
-        depth = plane(cv2.resize(sight.depth, (columns, rows), interpolation=cv2.INTER_AREA))
         self._weight = loose * (_GUST * shot.width * strong)
         self._noise = [clouds(rows, columns * 2, rng, octaves=3, cells=4, stretch=2.0) - 0.5 for _ in range(2)]
         y = np.linspace(0, 1, rows, dtype=np.float32)[:, None]
         low = np.clip((y - 0.42) / 0.2, 0, 1)
         # Waves are shorter where they are farther.
-        self._ripple_phase = plane(38 / (0.22 + np.maximum(y - 0.35, 0)) + 0 * depth)
-        self._ripple = plane(low * (0.15 + 0.85 * np.maximum(y - 0.35, 0)) * (0.0045 * shot.height) * watery + 0 * depth)
+        self._ripple_phase = plane(38 / (0.22 + np.maximum(y - 0.35, 0)))
+        self._ripple = plane(low * (0.15 + 0.85 * np.maximum(y - 0.35, 0)) * (0.0045 * shot.height))
         self._watery = watery
 
     def blow(self, x: Plane, y: Plane, t: float) -> tuple[Plane, Plane]:
