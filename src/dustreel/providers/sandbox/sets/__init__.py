@@ -60,6 +60,7 @@ def build(shot: Shot, storyboard: Storyboard) -> tuple[Set, Light]:
     light = light_of(shot, storyboard)
     rng = np.random.default_rng((storyboard.seed, 101))
     scenery = PLACES[storyboard.place](shot, storyboard, light, rng)
-    if Weather.FIRE in storyboard.weather and storyboard.place in _CAMPS:
+    held = any(role.prop == "campfire" for role in storyboard.roles)
+    if Weather.FIRE in storyboard.weather and storyboard.place in _CAMPS and not held:
         scenery = replace(scenery, back=(*scenery.back, Campfire(shot, light, rng)))
     return scenery, light

@@ -32,6 +32,8 @@ class Distance:
         # Nearer layers move more, so that their edge is looked for at the depth of the stage as well.
         edge = max(float(camera.see([(0, self._until)], depth)[0][1]) for depth in (0.3, 1.0))
         seen = int(np.clip(np.ceil(edge / height * rows) + 2, 8, rows))
+        # What no layer covers is no leftover of the frame before.
+        self._small[:seen] = 0
         for layer in self._layers:
             layer.draw(self._small, near, t)
         count = height if seen == rows else min(height, round(seen * height / rows))

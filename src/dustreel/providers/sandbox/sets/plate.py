@@ -105,7 +105,9 @@ def _cut(cover: Picture) -> tuple[_Strip, ...]:
     open_runs: dict[tuple[int, int, bool], _Strip] = {}
     found: list[_Strip] = []
     for top, bottom in pairwise(down):
-        kinds = [_kind(cover[top:bottom, left:right]) for left, right in pairwise(edges)]
+        # With a pixel or two around: a zoomed block's edge is mixed with its neighbours.
+        band = cover[max(0, top - 2) : bottom + 2]
+        kinds = [_kind(band[:, max(0, left - 2) : right + 2]) for left, right in pairwise(edges)]
         runs = _runs(kinds)
         kept: dict[tuple[int, int, bool], _Strip] = {}
         for first, last, opaque in runs:
