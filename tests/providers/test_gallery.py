@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from av.audio.frame import AudioFrame
+from av.frame import Frame
 from numpy.typing import NDArray
 
 from dustreel.media.videos import examine
@@ -26,14 +27,14 @@ WIDTH, HEIGHT, SECONDS, FPS = 192, 108, 5, 24
 MOMENTS = tuple(np.arange(0.6, 4.5, 0.65))
 PROMPTS = gallery()
 
-type Frame = NDArray[np.uint8]
+type Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    frames: tuple[Frame, ...]
+    frames: tuple[Picture, ...]
     """At the moments."""
-    following: tuple[Frame, ...]
+    following: tuple[Picture, ...]
     """One frame after each."""
 
 
@@ -143,12 +144,12 @@ def test_a_file_holds_both_to_the_frame_and_the_sample(tmp_path: Path) -> None:
     assert -30 <= _lufs(heard) <= -12
 
 
-def _apart(first: Frame, second: Frame) -> float:
+def _apart(first: Picture, second: Picture) -> float:
     """The mean difference in levels, without grain."""
     return float(np.abs(cv2.blur(first, (5, 5)).astype(np.int16) - cv2.blur(second, (5, 5))).mean())
 
 
-def _hash(frame: Frame) -> NDArray[np.bool_]:
+def _hash(frame: Picture) -> NDArray[np.bool_]:
     """A perceptual hash of 64 bits of lightness and 32 of colour: the low frequencies of a cosine transform, above their median or not."""
     lab = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2LAB), (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
     parts = []
@@ -174,9 +175,9 @@ def _lufs(track: NDArray[np.float32]) -> float:
     return loudness[-1]
 
 
-def _pulled(sink: "av.filter.context.FilterContext") -> Iterator[AudioFrame]:
+def _pulled(sink: "av.filter.context.FilterContext") -> Iterator[Frame]:
     while True:
         try:
-            yield sink.pull()  # type: ignore[misc]
+            yield sink.pull()
         except (av.FFmpegError, EOFError):
             return
