@@ -198,14 +198,3 @@ def wind(storyboard: Storyboard) -> float:
     """How hard plants bend: 1 in still air."""
     strong = {Weather.WIND: 3.2, Weather.STORM: 3.0, Weather.RAIN: 1.6, Weather.SNOW: 1.2}
     return max(strong.get(weather, 1.0) for weather in storyboard.weather)
-
-
-def shaded(light: Light, albedo: Colour, *nears: float) -> list[Colour]:
-    return [lit(light, albedo, near) for near in nears]
-
-
-def dappled(canvas: Canvas, rng: np.random.Generator, tint: Colour, *, cells: int = 9, amount: float = 0.35) -> None:
-    """Irregular light on what is drawn so far."""
-    x, _ = canvas.grid()
-    noise: Plane = clouds(x.shape[0], x.shape[1], rng, octaves=4, cells=cells, stretch=1.4)
-    canvas.tint(np.asarray(np.clip(noise * 2.2 - 1.1, 0, 1) * amount, np.float32), tint)
