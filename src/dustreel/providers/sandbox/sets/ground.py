@@ -7,9 +7,8 @@ import cv2
 import numpy as np
 
 from dustreel.providers.sandbox.engine.port import Light
-from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Plane, Points, clouds, colour, ellipse, mix
+from dustreel.providers.sandbox.kit import Camera, Colour, Picture, Points, clouds, colour, ellipse, mix
 from dustreel.providers.sandbox.sets.canvas import Canvas
-from dustreel.providers.sandbox.sets.light import lit
 from dustreel.providers.sandbox.sets.plate import Plate, lay
 from dustreel.providers.sandbox.storyboard import Season, Storyboard, Weather
 
