@@ -55,11 +55,11 @@ def _feet(pose: Pose, cycle: float, stride: float, duty: float, lift: float) -> 
             ahead = 0.5 - at / duty
             # Heel first, toes last: these stay on the ground while the heel leaves it.
             tilt = -0.30 * max(0.0, ahead - 0.3) / 0.2 + 0.55 * max(0.0, -ahead - 0.25) / 0.25
-            up = 9.0 * max(0.0, math.sin(tilt))
+            up = 10.0 * max(0.0, math.sin(tilt))
         else:
             swing = (at - duty) / (1 - duty)
-            ahead, up = smooth(swing) - 0.5, math.sin(math.pi * swing**0.85) * lift
-            tilt = 0.75 * (1 - swing) - 0.30 * swing
+            tilt = 0.60 * (1 - swing) - 0.30 * swing
+            ahead, up = smooth(swing) - 0.5, max(math.sin(math.pi * swing**0.85) * lift, 10.0 * math.sin(tilt))
         _plant(pose, side, middle + (x - middle) * 0.3 + ahead * stride, y - up, tilt)
 
 

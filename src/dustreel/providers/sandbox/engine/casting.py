@@ -101,9 +101,11 @@ def _sized(part: _Part, spot: Spot, parts: Sequence[_Part], shot: Shot) -> _Part
     drawing = part.figure.drawing
     metres = drawing.metres * (0.72 if part.role.young else 1.0)
     alone = len(parts) == 1 and part.role.count == 1
-    # Half way between the size in the world and one size for all.
-    tall = 0.33 * math.sqrt(max(metres * spot.metre, 0.01) / 0.33)
-    tall = min(max(tall, _LEAST_ALONE if alone else _LEAST), _MOST)
+    # Half way between the size in the world and one size for all; beside others, what is small stays smaller.
+    tallest = max(other.figure.drawing.metres for other in parts)
+    tall = 0.33 * math.sqrt(max(tallest * spot.metre, 0.01) / 0.33) * max(metres / tallest, 0.08) ** 0.62
+    least = _LEAST_ALONE if alone else max(_LEAST * (metres / tallest) ** 0.3, 0.15)
+    tall = min(max(tall, least), _MOST)
     if alone and part.figure.prop is not None:
         tall = max(tall, 0.42)
     tall *= {1: 1.0, 2: 0.86, 3: 0.80}.get(part.role.count, 0.70)

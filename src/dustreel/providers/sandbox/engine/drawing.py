@@ -124,7 +124,7 @@ def known(kind: str) -> tuple[str, ...]:
 def _read(kind: str, name: str) -> Drawing:
     table = _table(kind, name)
     main = _drawing(name, table, table)
-    postures = {}
+    postures: dict[str, Drawing] = {}
     for extra in table.get("postures", ()):
         drawn = _drawing(name, extra if "joints" in extra else table | extra, table)
         postures |= dict.fromkeys(extra["actions"], drawn)
@@ -271,5 +271,5 @@ def _cut(points: Points, outline: Points) -> Points:
         return np.empty((0, 2))
     longest = max(found, key=len)[:, 0].astype(np.float64)
     # Steps of the grid are smoothed away along the outline.
-    smoothed = sum(np.roll(longest, shift, axis=0) for shift in range(-3, 4)) / 7
+    smoothed = np.mean([np.roll(longest, shift, axis=0) for shift in range(-3, 4)], axis=0)
     return np.asarray(smoothed[::4] / _CUT + low, np.float64)
