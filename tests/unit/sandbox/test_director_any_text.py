@@ -125,3 +125,11 @@ def test_the_lexicon_names_only_what_is_drawn() -> None:
             assert says.subject is None or says.subject in known.subjects, entry.words
             assert {says.prop, *says.players} - {None} <= set(known.props), entry.words
             assert all(map(HEX.fullmatch, (*says.colours, *entry.meaning.hints.colours))), entry.words
+
+
+def test_a_drawings_words_of_several_words_are_whole() -> None:
+    known = lexicon().by_first_word
+    for sheet in (*lexicon().subjects.values(), *lexicon().props.values()):
+        for word in sheet.words:
+            parts = tuple(word.replace("-", " ").split())
+            assert len(parts) == 1 or any(entry.words == parts for entry in known[parts[0]]), word

@@ -73,7 +73,8 @@ def set_in(reading: Reading, cast: Cast, dice: Dice) -> Setting:
     hour = next(iter(wishes.said(_hour)), None) or (Hour.NIGHT if place is Place.SPACE else next(iter(wishes.hinted(_hour)), None))
     hour = hour or _choose(dice, "hours", Hour, place, wishes.denied(_hour), (style, mood, season, *weather))
     weather = weather or _chosen_weather(dice, wishes, place, hour, (style, mood, season))
-    mood = mood or _choose(dice, "moods", Mood, place, wishes.denied(_mood), (style, *weather))
+    acts = [role.action for role in cast.roles[:1]]
+    mood = mood or _choose(dice, "moods", Mood, place, wishes.denied(_mood), (style, *weather, *acts))
     season = season or _chosen_season(dice, wishes, weather)
     palette = _palette(reading, wishes, cast, place, dice)
     return Setting(place, hour, weather, season, mood, style, palette, _tempo(reading, wishes, cast, place, mood, dice))
@@ -163,10 +164,8 @@ def _wet(place: Place, cast: Cast, by_water: bool) -> Place:
     return Place.SEA if by_water and place not in (Place.BEACH, Place.UNDERWATER) else place
 
 
-def _choose[T: StrEnum](
-    dice: Dice, what: str, kind: type[T], place: Place, denied: list[T], leaning: Iterable[Style | Mood | Season | Weather | None]
-) -> T:
-    """By the place's weights, as style, mood, season and weather lean on them."""
+def _choose[T: StrEnum](dice: Dice, what: str, kind: type[T], place: Place, denied: list[T], leaning: Iterable[StrEnum | None]) -> T:
+    """By the place's weights, as style, mood, season, weather and action lean on them."""
     defaults = load("defaults")
     weights = {kind(name): float(weight) for name, weight in defaults["place"][place][what].items()}
     for lean in leaning:
@@ -192,9 +191,7 @@ def _strongest(wishes: Wishes, named: list[tuple[Weather, ...]]) -> tuple[Weathe
     return tuple(sorted(there, key=_STRENGTH.index))[:2]
 
 
-def _chosen_weather(
-    dice: Dice, wishes: Wishes, place: Place, hour: Hour, leaning: Iterable[Style | Mood | Season | None]
-) -> tuple[Weather, ...]:
+def _chosen_weather(dice: Dice, wishes: Wishes, place: Place, hour: Hour, leaning: Iterable[StrEnum | None]) -> tuple[Weather, ...]:
     hinted = _strongest(wishes, wishes.hinted(lambda says: says.weather or None))
     if hinted:
         return hinted

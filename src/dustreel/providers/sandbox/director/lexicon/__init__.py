@@ -144,7 +144,9 @@ def _toml_files(folder: Traversable) -> Iterator[Traversable]:
 def _singulars(sheet: Sheet) -> list[str]:
     # "Wolves" as a word of its own would be one wolf.
     return [
-        word for word in sheet.words if not any(form != word and form in sheet.words for token in tokens_of(word) for form in token.forms)
+        word
+        for word in sheet.words
+        if not any(form != token.text and form in sheet.words for token in tokens_of(word) for form in token.forms)
     ]
 
 
