@@ -55,7 +55,7 @@ def test_those_who_walk_stay_on_the_ground(name: str) -> None:
     figure = Figure(subject(name))
     for t in np.linspace(0, 2, 17):
         bottom = bounds(figure.outlines(Acting(Action.WALK, float(t), 0.0, 40.0)))[3]
-        assert -3 < bottom < 5.5
+        assert -3 < bottom < 4
 
 
 def test_a_colour_in_the_prompt_colours_what_may_be_coloured() -> None:

@@ -86,7 +86,8 @@ def _set_paw(pose: Pose, upper: str, lower: str, end: str, x: float, y: float, t
         pose.reach(upper, lower, hock, heel)
         pose.aim(hock, turn)
     else:
-        pose.reach(upper, lower, end, (x, y))
+        # The toes of a long foot must not dip into the ground.
+        pose.reach(upper, lower, end, (x, y - 4.0 * tuck))
     pose.aim(end, 0.5 * tuck)
 
 
