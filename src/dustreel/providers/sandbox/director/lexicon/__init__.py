@@ -143,11 +143,7 @@ def _toml_files(folder: Traversable) -> Iterator[Traversable]:
 
 def _singulars(sheet: Sheet) -> list[str]:
     # "Wolves" as a word of its own would be one wolf.
-    return [
-        word
-        for word in sheet.words
-        if not any(form != token.text and form in sheet.words for token in tokens_of(word) for form in token.forms)
-    ]
+    return [word for word in sheet.words if " " in word or not any(form in sheet.words for form in list(tokens_of(word)[0].forms)[1:])]
 
 
 def _head(file: Traversable) -> dict[str, Any]:
