@@ -59,7 +59,8 @@ async def test_a_real_render_is_exact_and_tells_honest_progress(sandbox: Sandbox
     with av.open(str(file), "r") as container:
         stream = container.streams.video[0]
         assert (stream.width, stream.height, stream.codec_context.pix_fmt) == (854, 480, "yuv420p")
-        assert (stream.codec_context.profile, stream.average_rate, container.duration) == ("High", 24, 5 * av.time_base)
+        assert (stream.codec_context.profile, container.duration) == ("High", 5 * av.time_base)
+        assert float(stream.average_rate or 0) == 24
         assert (stream.codec_context.colorspace, stream.codec_context.color_primaries, stream.codec_context.color_trc) == (1, 1, 1)
         assert sum(1 for _ in container.decode(stream)) == 120
         (sound,) = container.streams.audio
