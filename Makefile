@@ -1,7 +1,7 @@
 # Two commands are enough on a fresh machine: `make run` and `make test`. Each installs what it needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test e2e check chaos bench openapi lock clean
+.PHONY: help run test e2e check chaos bench gallery openapi lock clean
 
 PYTEST := .venv/bin/python -m pytest
 
@@ -42,6 +42,10 @@ bench: ## Measure against the bare parts, side by side
 	.venv/bin/python -m bench.derive_speed
 	.venv/bin/python -m bench.fetch_speed
 	.venv/bin/python -m bench.storage_speed
+
+gallery: ## Draw the sandbox's 24 prompts into gallery/, for somebody to look at (ARGS="--aspect 9:16 --only 1 5")
+	@scripts/bootstrap.sh dev
+	.venv/bin/python -m bench.gallery $(ARGS)
 
 openapi: ## Write contract/openapi.json
 	@scripts/bootstrap.sh dev

@@ -59,11 +59,23 @@ async def test_a_real_render_is_exact_and_tells_honest_progress(sandbox: Sandbox
     with av.open(str(file), "r") as container:
         stream = container.streams.video[0]
         assert (stream.width, stream.height, stream.codec_context.pix_fmt) == (854, 480, "yuv420p")
+        assert (stream.codec_context.profile, container.duration) == ("High", 5 * av.time_base)
+        assert float(stream.average_rate or 0) == 24
         assert (stream.codec_context.colorspace, stream.codec_context.color_primaries, stream.codec_context.color_trc) == (1, 1, 1)
         assert sum(1 for _ in container.decode(stream)) == 120
+        (sound,) = container.streams.audio
+        assert (sound.codec_context.name, sound.rate, sound.codec_context.channels) == ("aac", 48_000, 2)
         assert "no AI model" in container.metadata["comment"]
     head = file.read_bytes()[:64]
     assert head.index(b"ftyp") < 16 and b"moov" in head, "it plays before it has been read to its end"
+
+
+async def test_a_prompt_may_ask_for_silence(sandbox: SandboxProvider, tmp_path: Path) -> None:
+    file = tmp_path / "video.mp4"
+    await rendered(sandbox, order("A sailboat at sunset [sandbox:silent]"), file)
+    with av.open(str(file), "r") as container:
+        assert not container.streams.audio
+        assert container.streams.video[0].frames == 120
 
 
 @pytest.mark.parametrize("aspect", AspectRatio)
@@ -90,6 +102,16 @@ async def test_directives_end_as_they_say(sandbox: SandboxProvider, tmp_path: Pa
     assert sandbox.is_light(order(prompt)) is not (error is Stumbled)
     with pytest.raises(error, match=text):
         await rendered(sandbox, order(prompt), tmp_path / "video.mp4")
+
+
+async def test_an_instant_order_is_instant(sandbox: SandboxProvider, tmp_path: Path) -> None:
+    took = []
+    for prompt in ("x [sandbox:instant]", "A fox in the snow [sandbox:instant]", "The sea [sandbox:instant]"):
+        began = time.monotonic()
+        await rendered(sandbox, order(prompt), tmp_path / "video.mp4")
+        took.append(time.monotonic() - began)
+    # 0.4 s where nothing else runs.
+    assert min(took) < 1.5
 
 
 async def test_a_flaky_order_succeeds_at_its_second_attempt(sandbox: SandboxProvider, tmp_path: Path) -> None:

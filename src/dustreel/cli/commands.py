@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -22,7 +23,9 @@ from dustreel.cli import serve as serving
 from dustreel.cli import tryout
 from dustreel.cli.running import run_command, settings_said
 from dustreel.cli.storage import storage_app
+from dustreel.cli.storyboard import storyboard_lines
 from dustreel.cli.welcome import welcome
+from dustreel.providers.sandbox.director import direct
 from dustreel.wiring import database, prices_of, running_service
 
 app = typer.Typer(help="Dustreel: a self-hosted, asynchronous video-generation API.", no_args_is_help=True, add_completion=False)
@@ -207,6 +210,18 @@ def provider_test(
             await tryout.try_out(service, name, model, into, sure=yes)
 
     run_command(run())
+
+
+@app.command()
+def storyboard(
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What a video should show.")],
+    seconds: Annotated[int, typer.Option(min=5, max=15, help="The video's length.")] = 5,
+    fixed: Annotated[bool, typer.Option("--fixed", help="With a camera that doesn't move.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="All of it, for machines.")] = False,
+) -> None:
+    """Print what the sandbox makes of a prompt: who does what, where and when, and how the camera sees it."""
+    made = direct(prompt, seconds=seconds, camera_fixed=fixed)
+    print(orjson.dumps(made, option=orjson.OPT_INDENT_2).decode() if json else "\n".join(storyboard_lines(made)))
 
 
 @asynccontextmanager

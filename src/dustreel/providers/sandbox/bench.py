@@ -1,6 +1,7 @@
 """`python -m dustreel.providers.sandbox.bench`: the process that draws and encodes."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import cv2
 from dustreel.base.workplace import Tell, serve
 from dustreel.providers.sandbox.director import direct
 from dustreel.providers.sandbox.encode import Encoder
-from dustreel.providers.sandbox.picture import Animate, open_picture
+from dustreel.providers.sandbox.engine.compose import compose
 from dustreel.providers.sandbox.scene import Scene, Shot
+from dustreel.providers.sandbox.sound import score
+from dustreel.providers.sandbox.still import Still, open_picture, retold
+from dustreel.providers.sandbox.storyboard import Storyboard
 
 FPS = 24
 # A draft is one drawing; fewer frames of it are made and checked faster.
@@ -31,15 +35,29 @@ def handle(work: Mapping[str, Any], data: bytes, tell: Tell) -> tuple[Mapping[st
         prompt=work["prompt"],
         camera_fixed=work["camera_fixed"],
     )
-    scene: Scene = direct(shot) if work["picture"] is None else Animate(shot, open_picture(Path(work["picture"])))
-    with Encoder(Path(work["into"]), shot.width, shot.height, shot.fps, draft=draft) as encoder:
+    picture = None if work["picture"] is None else Path(work["picture"])
+    storyboard = direct(shot.prompt, seconds=shot.seconds, camera_fixed=shot.camera_fixed)
+    if picture is not None:
+        storyboard = retold(storyboard, shot.prompt)
+    sound = None if draft or work["silent"] else partial(score, storyboard, shot.seconds)
+    # Opened before anything is drawn: the sound is made meanwhile.
+    with Encoder(Path(work["into"]), shot.width, shot.height, shot.fps, draft=draft, sound=sound) as encoder:
+        scene = _scene(shot, storyboard, picture)
         frames = shot.seconds * shot.fps
-        still = scene.frame(shot.seconds * DRAFT_MOMENT) if draft else None
+        if draft:
+            encoder.write(scene.frame(shot.seconds * DRAFT_MOMENT), frames)
+            return {}, b""
         for number in range(frames):
-            encoder.write(scene.frame(number / shot.fps) if still is None else still)
+            encoder.write(scene.frame(number / shot.fps))
             if number % (shot.fps // 4) == 0:
                 tell({"share": number / frames})
     return {}, b""
+
+
+def _scene(shot: Shot, storyboard: Storyboard, picture: Path | None) -> Scene:
+    if picture is None:
+        return compose(shot, storyboard)
+    return Still(shot, open_picture(picture, shot.width, shot.height), storyboard)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 LONGEST_SECONDS = 3_600
 
 _AT_THE_END = re.compile(r"\s*\[sandbox:([a-z_]*)(?:=([^\]]*))?\]\s*$", re.IGNORECASE)
-_KNOWN = ("fail", "moderated", "seconds", "hang", "flaky", "instant")
+_KNOWN = ("fail", "moderated", "seconds", "hang", "flaky", "instant", "silent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,9 @@ class Directives:
     flaky: bool = False
     """Stumble at the first attempt."""
     instant: bool = False
-    """A real video, as fast as can be."""
+    """A real video, as fast as can be: one drawing, without sound."""
+    silent: bool = False
+    """Pictures without a sound track."""
 
     @property
     def keeps_no_processor_busy(self) -> bool:
@@ -51,6 +53,7 @@ def directives_of(prompt: str) -> tuple[str, Directives]:
         hang="hang" in asked,
         flaky="flaky" in asked,
         instant="instant" in asked,
+        silent="silent" in asked,
     )
 
 

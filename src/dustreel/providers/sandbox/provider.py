@@ -67,6 +67,7 @@ class SandboxProvider:
             "seconds": order.seconds,
             "camera_fixed": order.camera_fixed,
             "draft": draft,
+            "silent": directives.silent,
             "into": str(into),
         }
 
