@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,7 +28,7 @@ def colour(code: str) -> Colour:
     return np.array([int(code[at : at + 2], 16) for at in (1, 3, 5)], np.float32)
 
 
-def mix(first: Colour, second: Colour, share: float) -> Colour:
+def mix(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]], share: float) -> Colour:
     return np.asarray(first + (second - first) * share, np.float32)
 
 

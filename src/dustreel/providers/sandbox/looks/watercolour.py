@@ -36,8 +36,8 @@ class Watercolour:
 
     def apply(self, picture: Picture, t: float) -> Picture:
         small = self._small.shrink(picture)
-        small = cv2.remap(small, self._map_x, self._map_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
-        small = cv2.medianBlur(cv2.medianBlur(small, 3), 5)
+        bled = cv2.remap(small, self._map_x, self._map_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
+        small = np.asarray(cv2.medianBlur(cv2.medianBlur(bled, 3), 5), np.uint8)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         edge = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
         edge = cv2.blur(edge, (3, 3))

@@ -126,8 +126,8 @@ def _road(shot: Shot, light: Light, rng: np.random.Generator) -> Plate:
         canvas.line([(left * 0.9, 0.327), (left * 1.35, 0.66)], lit(light, colour("#4a4856")), 0.0022)
     for down in (0.345, 0.375, 0.42, 0.49):
         canvas.line([(-2, down), (2, down)], lit(light, colour("#4a4856")), 0.0018)
-    _, down = canvas.grid()
-    canvas.tint(np.asarray(np.clip((down - 0.36) / 0.26, 0, 1) * 0.55, np.float32), light.ink)
+    _, y = canvas.grid()
+    canvas.tint(np.asarray(np.clip((y - 0.36) / 0.26, 0, 1) * 0.55, np.float32), light.ink)
     canvas.grain(rng, 0.05)
     return Plate(canvas, 0.86)
 

@@ -64,8 +64,8 @@ def _mesas(shot: Shot, light: Light, rng: np.random.Generator) -> Plate:
                 lit(light, _STONE * np.float32(0.8), near),
                 0.0022,
             )
-    x, y = ground.crest(canvas, rng, 0.135, 0.035, octaves=4, cells=1.0, rough=0.4)
-    ground.ridge(canvas, x, y, lit(light, _SAND * np.float32(0.9), 0.34), lit(light, _SAND, 0.34), bottom=0.30)
+    across, down = ground.crest(canvas, rng, 0.135, 0.035, octaves=4, cells=1.0, rough=0.4)
+    ground.ridge(canvas, across, down, lit(light, _SAND * np.float32(0.9), 0.34), lit(light, _SAND, 0.34), bottom=0.30)
     return Plate(canvas, 0.26)
 
 

@@ -1,7 +1,7 @@
 """The light of a place: for every hour, weather, season and mood, by functions that lean on one another."""
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -94,16 +94,23 @@ def _of_place(shot: Shot, storyboard: Storyboard) -> Light:
     elif place in (Place.ROOM, Place.KITCHEN):
         lamps = lamps_lit(storyboard)
         codes, sun, exposure = (_LAMPLIT, (0.30, -0.25), 0.72) if lamps else (_SUNLIT, (-0.40, -0.30), 0.92)
-    tones = [colour(code) for code in codes.split()]
-    return Light(*tones, exposure=exposure, sun=sun, dark=dark)
+    zenith, middle, horizon, shine, key, fill, ink, haze = map(colour, codes.split())
+    return Light(zenith, middle, horizon, shine, key, fill, ink, haze, exposure=exposure, sun=sun, dark=dark)
 
 
 def _each(light: Light, change: Callable[[Colour], Colour]) -> Light:
     """Every colour changed alike."""
-    tints = {
-        field.name: change(getattr(light, field.name)) for field in fields(light) if isinstance(getattr(light, field.name), np.ndarray)
-    }
-    return replace(light, **tints)
+    return replace(
+        light,
+        zenith=change(light.zenith),
+        middle=change(light.middle),
+        horizon=change(light.horizon),
+        shine=change(light.shine),
+        key=change(light.key),
+        fill=change(light.fill),
+        ink=change(light.ink),
+        haze=change(light.haze),
+    )
 
 
 def _veiled(light: Light, tint: Colour, share: float, *, dim: float) -> Light:

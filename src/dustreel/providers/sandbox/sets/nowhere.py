@@ -89,7 +89,7 @@ class Silk:
             cv2.scaleAdd(sine, weight * math.sin(turn), total, dst=total)
         swell = 1.0 + 0.06 * math.sin(2 * math.pi * self._beat * t / 2)
         level = cv2.convertScaleAbs(total + np.float32(2.6), alpha=46.0 * swell)
-        silk = cv2.applyColorMap(level, self._table)
+        silk: Picture = np.asarray(cv2.applyColorMap(level, self._table), np.uint8)
         # The cloth is lit from the left: where it rises, it shines.
         slope = cv2.Sobel(total, cv2.CV_32F, 1, 1, ksize=3)
         shine = cv2.convertScaleAbs(cv2.threshold(slope, 0.0, 0, cv2.THRESH_TOZERO)[1], alpha=210.0)

@@ -50,8 +50,8 @@ def build(shot: Shot, storyboard: Storyboard, light: Light, rng: np.random.Gener
         (0.52, 0.06, 0.58),
         (-0.56, -0.08, 0.56),
     ]
-    far = [(0.02, -0.26, 0.48), (-0.08, 0.18, 0.56), (0.60, -0.22, 0.44), (-0.46, -0.26, 0.42), (0.44, 0.20, 0.50)]
-    swims = tuple(Spot(x * narrow, y - 0.02, size * smaller, 0.5 + 0.45 * smaller) for x, y, smaller in places + far)
+    beyond = [(0.02, -0.26, 0.48), (-0.08, 0.18, 0.56), (0.60, -0.22, 0.44), (-0.46, -0.26, 0.42), (0.44, 0.20, 0.50)]
+    swims = tuple(Spot(x * narrow, y - 0.02, size * smaller, 0.5 + 0.45 * smaller) for x, y, smaller in places + beyond)
     floor = tuple(Spot(x * narrow, 0.395, size * 1.1, 0.95) for x in (0.0, 0.38, -0.40, 0.2, -0.2, 0.6))
     return Scenery(back, front, floor, flying(shot, -0.1, 0.15), water=swims)
 
