@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -69,7 +71,7 @@ def test_places_differ_at_a_glance() -> None:
 
 
 def test_light_follows_hour_weather_season_and_mood() -> None:
-    def horizon(**changes: object) -> np.ndarray:
+    def horizon(**changes: Any) -> np.ndarray:
         return light_of(shot(), board(**changes)).horizon
 
     assert luma(horizon(hour=Hour.NIGHT)) < luma(horizon(hour=Hour.DUSK)) < luma(horizon(hour=Hour.DAY))
