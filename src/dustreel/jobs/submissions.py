@@ -190,8 +190,8 @@ async def heard(
     Of an order that is known, one that tells `is_under_way` tells nothing new.
     """
     said = {"id": submission_id, "provider": provider, "webhook_id": webhook_id, "upstream_id": upstream_id, "is_under_way": is_under_way}
-    if await one(db, SQL["heard"], **said) is None:
-        await accepted(db, submission_id, upstream_id, after=0.0)
+    if not await accepted(db, submission_id, upstream_id, after=0.0):
+        await one(db, SQL["heard"], **said)
 
 
 async def told(db: Connection, submission_id: UUID, sighting: Mapping[str, Any]) -> None:
